@@ -77,8 +77,8 @@ _NEVER = -2.3819763e38  # the official value: finite in bfloat16
 # %% ../../nbs/models/attention.ipynb #0f71ae9f
 class AttentionState(NamedTuple):
     "The last keys and values, and how many tokens the document has had."
-    keys: Float[Array, "window d"]
-    values: Float[Array, "window d"]
+    keys: Float[Array, "window+1 d"]
+    values: Float[Array, "window+1 d"]
     num_tokens: Int[Array, ""]
 
 
@@ -107,7 +107,7 @@ class LocalAttention(eqx.Module):
 
     def init_state(self) -> AttentionState:
         "Nothing before the first step."
-        ring = jnp.zeros((self.window, self.proj_k.kernel.shape[1]), self.proj_k.kernel.dtype)
+        ring = jnp.zeros((self.window + 1, self.proj_k.kernel.shape[1]), self.proj_k.kernel.dtype)
         return AttentionState(ring, ring, jnp.array(0))
 
     def projected(self, x: Float[Array, "*T D"], position: Int[Array, "*T"]) -> tuple[Array, Array, Array]:
@@ -123,33 +123,32 @@ class LocalAttention(eqx.Module):
 
         `position`: the rotary positions, where they are not simply those in the document.
         """
-        T, w, t = len(x), self.window, jnp.arange(len(x))
-        if not T: return x, self.init_state() if state is None else state
-        before = jnp.array(0) if state is None else state.num_tokens
-        document = jnp.zeros(T, int) if reset is None else jnp.cumsum(reset)
+        if not len(x): return x, self.init_state() if state is None else state
+        t, before = jnp.arange(len(x)), 0 if state is None else state.num_tokens
+        document = jnp.zeros_like(t) if reset is None else jnp.cumsum(reset)
         begin = -before if reset is None else lax.cummax(jnp.where(reset, t, -before))      # of the document, at each token
         q, k, v = self.projected(x, t - begin if position is None else position)
         k_document = document
         if state is not None:
-            order = lambda ring: jnp.roll(ring, -before, axis=0)                            # oldest first
+            order = lambda ring: jnp.roll(ring, -before, axis=0)[1:]                        # oldest first, without the very oldest
             k, v = jnp.concatenate([order(state.keys), k]), jnp.concatenate([order(state.values), v])
-            k_document = jnp.concatenate([jnp.where(jnp.arange(w) < w - before, -1, 0), document])
-        y = local_attention(q, k, v, document, k_document, window=w)
-        return self.proj_final(y.reshape(T, -1)), self.ring(k, v, k_document == document[-1], (t - begin)[-1] + 1)
+            own = jnp.arange(-self.window, 0) >= -before
+            k_document = jnp.concatenate([jnp.where(own, 0, -1), document])
+        y = local_attention(q, k, v, document, k_document, window=self.window)
+        return self.proj_final(y.reshape(len(x), -1)), self.ring(k, v, k_document == document[-1], (t - begin)[-1] + 1)
 
     def ring(self, k: Array, v: Array, own: Bool[Array, "S"], num_tokens: Int[Array, ""]) -> AttentionState:
         "The state after rows k, v in the order of time, of which `own` are of the present document."
-        last = lambda rows: jnp.pad(rows, [(self.window, 0)] + [(0, 0)] * (rows.ndim - 1))[-self.window :]
+        size = self.window + 1
+        last = lambda rows: jnp.pad(rows, [(size, 0)] + [(0, 0)] * (rows.ndim - 1))[-size:]
         slot = lambda rows: jnp.roll(jnp.where(last(own)[:, None], last(rows), 0), num_tokens, axis=0)
         return AttentionState(slot(k), slot(v), num_tokens)
 
     def step(self, x_t: Float[Array, "D"], state: AttentionState) -> tuple[Float[Array, "D"], AttentionState]:
         "One step: (width,) and the state → (width,) and the next state."
-        n, w = state.num_tokens, self.window
+        n = state.num_tokens
         q, k, v = self.projected(x_t, n)                                                    # (H, d), (d,), (d,)
-        z = jnp.append(q @ state.keys.T, (q @ k)[:, None], axis=1) * len(k)**-0.5           # (H, w + 1): the ring, and itself
-        seen = jnp.append(jnp.arange(w) < n, True)
-        p = jax.nn.softmax(jnp.where(seen, z, _NEVER).astype(jnp.float32)).astype(x_t.dtype)
-        y = p[:, :-1] @ state.values + p[:, -1:] * v
-        put = lambda ring, row: lax.dynamic_update_slice_in_dim(ring, row[None].astype(ring.dtype), n % w, axis=0)
-        return self.proj_final(y.reshape(-1)), AttentionState(put(state.keys, k), put(state.values, v), n + 1)
+        put = lambda ring, row: lax.dynamic_update_slice_in_dim(ring, row[None].astype(ring.dtype), n % len(ring), axis=0)
+        keys, values = put(state.keys, k), put(state.values, v)                             # in place: nothing reads the old ones
+        y = _attend(q[None], keys, values, jnp.arange(len(keys))[None] <= n)
+        return self.proj_final(y.reshape(-1)), AttentionState(keys, values, n + 1)

@@ -12,11 +12,44 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax import random
+from jax import lax, random
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['Linear', 'BlockLinear', 'RMSNorm', 'GatedMLP']
+__all__ = ['product_p', 'product', 'Linear', 'BlockLinear', 'RMSNorm', 'GatedMLP']
+
+# %% ../../nbs/models/positionwise.ipynb #d4b30159
+product_p = Primitive("product")
+
+
+def product(x: Float[Array, "*T i"], w: Float[Array, "i o"]) -> Float[Array, "*T o"]:
+    "x w on the last axis of x."
+    dtype = jnp.result_type(x, w)
+    return product_p.bind(x.astype(dtype), w.astype(dtype))
+
+
+def _dot(x, w):
+    return lax.dot_general(x, w, (((x.ndim - 1,), (0,)), ((), ())))
+
+
+def _w_bar(y_bar, x, w):
+    time = tuple(range(x.ndim - 1))
+    return lax.dot_general(x, y_bar, ((time, time), ((), ())))
+
+
+def _batch(args, dims):
+    (x, w), (d_x, d_w) = args, dims
+    if d_w is None: return product_p.bind(jnp.moveaxis(x, d_x, 0), w), 0
+    return jax.vmap(_dot, (d_x, d_w))(x, w), 0
+
+
+product_p.def_impl(jax.jit(_dot))
+product_p.def_abstract_eval(lambda x, w: x.update(shape=(*x.shape[:-1], w.shape[1]), weak_type=False))
+mlir.register_lowering(product_p, mlir.lower_fun(_dot, multiple_results=False))
+ad.defbilinear(product_p, lambda y_bar, x, w: product_p.bind(y_bar, w.T), _w_bar)
+batching.primitive_batchers[product_p] = _batch
 
 # %% ../../nbs/models/positionwise.ipynb #2b852005
 class Linear(eqx.Module):
@@ -29,7 +62,7 @@ class Linear(eqx.Module):
         self.bias = jnp.zeros(outputs) if use_bias else None
 
     def __call__(self, x: Float[Array, "*T inputs"]) -> Float[Array, "*T outputs"]:
-        y = x @ self.kernel
+        y = product(x, self.kernel)
         return y if self.bias is None else y + self.bias
 
 # %% ../../nbs/models/positionwise.ipynb #da58b364

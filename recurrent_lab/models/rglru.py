@@ -131,17 +131,15 @@ class TemporalConv(eqx.Module):
         T, past = len(x), len(self.w) - 1
         state = self.init_state() if state is None else state
         x = jnp.concatenate([state.astype(x.dtype), x])                         # (K-1+T, R)
-        back = lambda k: x[past - k : past - k + T]                             # x_{t-k}
-        keep = lambda k, v: v
-        if reset is not None:
-            document = jnp.pad(jnp.cumsum(reset), (past, 0))
-            same = lambda k: document[past - k : past - k + T] == document[past:]
-            keep = lambda k, v: v if k == 0 else jnp.where(same(k)[:, None], v, 0)
-            x_end = jnp.where((document[T:] == document[-1])[:, None], x[T:], 0)
-        y = self.b + sum(keep(k, back(k)) * self.w[past - k] for k in range(past + 1))
-        return y, x[T:] if reset is None else x_end
+        back = lambda v, k: v[past - k : past - k + T]                          # v_{t-k}
+        if reset is None:
+            return self.b + sum(back(x, k) * self.w[past - k] for k in range(past + 1)), x[T:]
+        document = jnp.pad(jnp.cumsum(reset), (past, 0))
+        own = lambda k: (back(document, k) == back(document, 0))[:, None]
+        y = self.b + sum(jnp.where(own(k), back(x, k), 0) * self.w[past - k] for k in range(past + 1))
+        return y, jnp.where((document[T:] == document[-1])[:, None], x[T:], 0)
 
     def step(self, x_t: Float[Array, "R"], state: Array) -> tuple[Array, Array]:
         "One step: (width,) and the last inputs → (width,) and the next last inputs."
-        x = jnp.concatenate([state.astype(x_t.dtype), x_t[None]])               # (K, R)
-        return (x * self.w).sum(0) + self.b, x[1:]
+        y, state = self(x_t[None], state)
+        return y[0], state
