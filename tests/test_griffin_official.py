@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from jax import random
 
-from recurrent_lab.models import Griffin, GriffinConfig, cast, from_flax, to_flax
+from recurrent_lab.models import Griffin, GriffinConfig, cast, from_flax, from_torch, load_griffin, save_orbax, to_flax, to_torch
 
 common = pytest.importorskip("recurrentgemma.common", reason="the official package is in the extra `peers`")
 from recurrentgemma.jax import griffin as official  # noqa: E402
 
 R, A = common.TemporalBlockType.RECURRENT, common.TemporalBlockType.ATTENTION
-SIZES = dict(vocab_size=32, width=16, mlp_expanded_width=48, num_heads=2, attention_window_size=5, scan_type=common.ScanType.AUTO)
+SIZES = dict(vocab_size=32, width=24, mlp_expanded_width=48, num_heads=2, attention_window_size=5, scan_type=common.ScanType.AUTO)
 GEMMA, PAPER = dict(embeddings_scale_by_sqrt_dim=True, logits_soft_cap=30.0), dict(embeddings_scale_by_sqrt_dim=False, logits_soft_cap=0.0)
 CONFIGS = {"RecurrentGemma": common.GriffinConfig(**SIZES, **GEMMA, block_types=(R, A)),
-           "Griffin of the paper": common.GriffinConfig(**SIZES, **PAPER, block_types=(R, A), lru_width=24),
-           "Hawk": common.GriffinConfig(**SIZES, **PAPER, block_types=(R, R), lru_width=24)}
+           "Griffin of the paper": common.GriffinConfig(**SIZES, **PAPER, block_types=(R, A), lru_width=32),
+           "Hawk": common.GriffinConfig(**SIZES, **PAPER, block_types=(R, R), lru_width=32)}
 T, MORE, WINDOW = 15, 8, SIZES["attention_window_size"]
 # One sequence from its beginning, one of two packed documents, one after padding.
 PLACES = jnp.array([range(T), [*range(9), *range(T - 9)], [*[-1] * 4, *range(T - 4)]])
@@ -122,6 +122,29 @@ def test_weights_there_and_back(both):
     assert jax.tree.structure(back) == jax.tree.structure(both["params"])
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), back, both["params"]))
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), model, both["model"]))
+
+
+@pytest.mark.filterwarnings("ignore:Sharding info")
+def test_orbax_folders_there_and_back(both, tmp_path):
+    from orbax.checkpoint import PyTreeCheckpointer
+    PyTreeCheckpointer().save(tmp_path / "theirs", {"params": both["params"]})
+    model = load_griffin(tmp_path / "theirs", ours(both["config"]))
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), model, both["model"]))
+    save_orbax(tmp_path / "ours", model)
+    back = PyTreeCheckpointer().restore(tmp_path / "ours")["params"]
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), back, both["params"]))
+
+
+def test_the_torch_model_on_our_weights(both):
+    torch = pytest.importorskip("torch", reason="torch is in the extra `bench`")
+    from recurrentgemma.torch.griffin import Griffin as TorchGriffin
+    theirs = TorchGriffin(both["config"])
+    theirs.load_state_dict({name: torch.from_numpy(np.array(w)) for name, w in to_torch(both["model"]).items()})
+    tokens = random.randint(random.key(2), (1, T), 0, 32)
+    with torch.no_grad(): logits, _ = theirs(torch.from_numpy(np.array(tokens)), torch.arange(T)[None])
+    close(eqx.filter_jit(both["model"])(tokens[0])[0], logits[0].numpy())
+    back = from_torch(ours(both["config"]), theirs.state_dict())
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), back, both["model"]))
 
 
 def test_dtypes_and_values_in_bfloat16():
