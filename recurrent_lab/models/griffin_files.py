@@ -27,14 +27,15 @@ def load_griffin(path: str | os.PathLike, config: GriffinConfig) -> Griffin:
     """
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f"there is no {path}")
-    if path.is_dir() and not any(path.glob("*.safetensors")): return from_flax(config, _restored(path.absolute()))
+    if path.is_dir() and not any(path.glob("*.safetensors")):
+        return from_flax(config, _restored(path.absolute()))
     weights = read_safetensors(path)
     if "embedder.input_embedding" not in weights: return from_hugging_face(config, weights)
     return (from_flax if any(name.endswith(".kernel") for name in weights) else from_torch)(config, weights)
 
 
 def save_orbax(path: str | os.PathLike, model: Griffin) -> None:
-    "The official flax parameters, under `params`, into a new Orbax folder; ValueError if there is something already."
+    "The official flax parameters into a new Orbax folder; ValueError if there is something already."
     _orbax().PyTreeCheckpointer().save(Path(path).absolute(), {"params": to_flax(model)})
 
 
@@ -42,11 +43,13 @@ def _restored(path):
     "The tree as NumPy arrays, on whatever devices it was saved."
     orbax = _orbax()
     checkpointer = orbax.PyTreeCheckpointer()
+    as_numpy = lambda _: orbax.RestoreArgs(restore_type=np.ndarray)
     tree = checkpointer.metadata(path).item_metadata.tree
-    return checkpointer.restore(path, restore_args=jax.tree.map(lambda _: orbax.RestoreArgs(restore_type=np.ndarray), tree))
+    return checkpointer.restore(path, restore_args=jax.tree.map(as_numpy, tree))
 
 
 def _orbax():
     try: import orbax.checkpoint
-    except ImportError as e: raise ImportError("Orbax folders need the package orbax-checkpoint; safetensors need none") from e
+    except ImportError as e:
+        raise ImportError("Orbax folders need the package orbax-checkpoint; safetensors need none") from e
     return orbax.checkpoint

@@ -19,13 +19,14 @@ import numpy as np
 __all__ = ['read_safetensors', 'write_safetensors']
 
 # %% ../../nbs/models/safetensors.ipynb #fb17a486
-_CODES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": jnp.bfloat16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
-          "I8": np.int8, "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8, "BOOL": np.bool_}  # fmt: skip
+_CODES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": jnp.bfloat16,
+          "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8,
+          "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8, "BOOL": np.bool_}
 _CODES = {code: np.dtype(dtype) for code, dtype in _CODES.items()}
 
 
 def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    "Name → array, mapped from a file or from all `.safetensors` files of a folder. ValueError if one is no such file."
+    "Name → array, from a file or from all `.safetensors` files of a folder; ValueError if one is no such file."
     path = Path(path)
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files: raise FileNotFoundError(f"no .safetensors files in {path}")
@@ -50,7 +51,8 @@ def write_safetensors(path: str | os.PathLike, arrays: Mapping[str, np.ndarray])
     codes = {dtype: code for code, dtype in _CODES.items()}
     header, end = {}, 0
     for name, array in arrays.items():
-        if (dtype := np.dtype(array.dtype)) not in codes: raise ValueError(f"{name} has dtype {dtype}; allowed: {', '.join(map(str, codes))}")
+        if (dtype := np.dtype(array.dtype)) not in codes:
+            raise ValueError(f"{name} has dtype {dtype}; allowed: {', '.join(map(str, codes))}")
         begin, end = end, end + array.size * dtype.itemsize
         header[name] = dict(dtype=codes[dtype], shape=array.shape, data_offsets=(begin, end))
     text = json.dumps(header, separators=(",", ":")).encode()
