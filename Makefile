@@ -13,9 +13,8 @@ run: $(READY)                          ## one study, laptop scale: make run PAPE
 test: $(READY)                         ## every notebook at quick scale, each in its own process, and tests/
 	$(BIN)/python -m pytest tests
 
-lab: $(READY)                          ## JupyterLab on the home page; kernels compile as in a run (study/execute)
-	XLA_FLAGS=--xla_backend_optimization_level=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-	  $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ip=127.0.0.1 --notebook-dir=nbs --LabApp.default_url=/lab/tree/index.ipynb
+lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick
+	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))
 
 docs: $(READY)                         ## the website, in _docs
 	$(BIN)/python -c 'from recurrent_lab.study.site import main; main()'

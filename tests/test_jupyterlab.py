@@ -1,0 +1,116 @@
+"""JupyterLab as a user meets it: started, looked at and used in a real browser."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import nbformat.v4 as v4
+import pytest
+
+import recurrent_lab
+
+ROOT = Path(__file__).parents[1]
+START = "from recurrent_lab.study.cli import main; main()"
+READY = """async () => {
+    const { context } = window.jupyterapp.shell.currentWidget;
+    await context.ready; await context.sessionContext.ready;
+    await context.sessionContext.session.kernel.info }"""
+IDLE = """() => { const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+                  return kernel.connectionStatus == 'connected' && kernel.status == 'idle' }"""
+CODE = "window.jupyterapp.shell.currentWidget.content.widgets.filter(c => c.model.type == 'code' && c.model.sharedModel.source.trim())"
+DONE = f"() => ({IDLE})() && {CODE}.every(c => c.model.executionCount)"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    "The address of a JupyterLab, started as `make lab SCALE=quick` does it, in a copy of this lab; every Jupyter folder is temporary."
+    lab = tmp_path_factory.mktemp("jupyter") / "lab"
+    shutil.copytree(ROOT / "nbs", lab / "nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints", "_quarto.yml"))
+    for name in ("settings.ini", "pyproject.toml"): shutil.copy(ROOT / name, lab)
+    with socket.socket() as free: free.bind(("127.0.0.1", 0)); port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RECURRENT_LAB_")} | {
+        f"JUPYTER{name}_DIR": str(lab.parent / name) for name in ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")}
+    environment |= {"RECURRENT_LAB_DATA": str(ROOT / "data"), "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+                    "PYTHONPATH": str(Path(recurrent_lab.__file__).parents[1])}
+    log = lab.parent / "log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen([sys.executable, "-c", START, "lab", "--scale", "quick", "--no-browser", "--expose-app-in-browser",
+                                    f"--port={port}", "--IdentityProvider.token=token"], cwd=lab, env=environment, stderr=stderr)
+    try:
+        while f"127.0.0.1:{port}" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", lab
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try: process.wait(20)
+        except subprocess.TimeoutExpired: process.kill()
+
+
+@pytest.fixture
+def page(server, browser):
+    made = browser.new_page(viewport=dict(width=1440, height=1000))
+    made.set_default_timeout(60_000)
+    yield made
+    made.close()
+
+
+def opened(page, server, path):
+    "The notebook in a JupyterLab of its own, its kernel ready."
+    page.goto(f"{server[0]}/lab/tree/{path}?reset&token=token")
+    ready(page)
+
+
+def ready(page):
+    page.wait_for_function(f"() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length && {CODE}.length")
+    page.evaluate(READY)
+    page.wait_for_function(IDLE)
+
+
+def run_all(page, wait=True):
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    if wait: page.wait_for_function(DONE, timeout=300_000, polling=200)
+
+
+def outputs(page):
+    "The outputs of every code cell."
+    return page.evaluate(f"() => {CODE}.map(c => c.model.outputs.toJSON())")
+
+
+def errors(page): return [o["evalue"] for cell in outputs(page) for o in cell if o["output_type"] == "error"]
+
+
+def text(page): return "\n".join("".join(o.get("text", "")) for cell in outputs(page) for o in cell)
+
+
+def test_make_lab_starts_what_is_tested_here():
+    said = subprocess.run(["make", "-n", "lab", "SCALE=quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1].split()[-4:] == [".venv/bin/recurrent-lab", "lab", "--scale", "quick"]
+
+
+def test_the_home_page_opens_without_a_word_and_a_click_away_is_a_study_that_runs(page, server):
+    page.goto(f"{server[0]}/?token=token")
+    ready(page)
+    page.wait_for_selector(".jp-RenderedMarkdown a[href*='lru.ipynb']")
+    time.sleep(2)
+    page.screenshot(path="/tmp/shot_home.png")
+    assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+    page.locator(".jp-RenderedMarkdown a[href*='lru.ipynb']").first.click()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path.endsWith('papers/lru.ipynb')")
+    ready(page)
+    page.screenshot(path="/tmp/shot_lru0.png")
+    began = time.perf_counter()
+    run_all(page, wait=False)
+    time.sleep(8)
+    page.screenshot(path="/tmp/shot_lru1.png")
+    run_all(page)
+    print("seconds", time.perf_counter() - began)
+    page.screenshot(path="/tmp/shot_lru2.png")
+    assert errors(page) == []
+    assert len(re.findall("^holds: ", text(page), flags=re.M)) > 3 and "failed: " not in text(page)
