@@ -89,6 +89,25 @@ def errors(page): return [o["evalue"] for cell in outputs(page) for o in cell if
 def text(page): return "\n".join("".join(o.get("text", "")) for cell in outputs(page) for o in cell)
 
 
+SCRATCH = ["""\
+import jax, jax.numpy as jnp
+from recurrent_lab.study import figures
+from recurrent_lab.study.explore import explore
+from recurrent_lab.training import grid, train
+
+def init(hyper, *, key): return jax.random.normal(key, (64,))
+def step(w, hyper, *, key):
+    value, gradient = jax.value_and_grad(lambda w: jnp.mean((jax.random.normal(key, (64, 64)) @ w) ** 2))(w)
+    return w - hyper["lr"] * gradient, {"loss": value}""",
+           "population = train(init, step, grid(seed=range(8), lr=[1e-3]), steps=10**9, every=2000, label='endless')",
+           "print('went on after', population.step, len(population.table))",
+           """\
+def draw(lr=0.01):
+    table = train(init, step, grid(seed=range(3), lr=[lr]), steps=50, every=5).table
+    return figures.curves(table, 'step', 'loss', title=f'learning rate {lr}')
+explore(draw, lr=[0.001, 0.01, 0.1])"""]
+
+
 def test_make_lab_starts_what_is_tested_here():
     said = subprocess.run(["make", "-n", "lab", "SCALE=quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1].split()[-4:] == [".venv/bin/recurrent-lab", "lab", "--scale", "quick"]
@@ -114,3 +133,29 @@ def test_the_home_page_opens_without_a_word_and_a_click_away_is_a_study_that_run
     page.screenshot(path="/tmp/shot_lru2.png")
     assert errors(page) == []
     assert len(re.findall("^holds: ", text(page), flags=re.M)) > 3 and "failed: " not in text(page)
+
+
+def drawn(page): return "".join("".join(o.get("data", {}).get("image/svg+xml", "")) for o in outputs(page)[3])
+
+
+def test_a_training_is_watched_and_stopped_and_the_notebook_goes_on_to_its_sliders(page, server):
+    nbformat.write(v4.new_notebook(cells=list(map(v4.new_code_cell, SCRATCH)), metadata={"kernelspec": {"name": "python3", "display_name": "python3"}}),
+                   server[1] / "nbs" / "scratch.ipynb")
+    opened(page, server, "nbs/scratch.ipynb")
+    run_all(page, wait=False)
+    page.wait_for_selector(".jp-OutputArea-output svg")                      # the live curves
+    page.wait_for_timeout(2500)
+    page.screenshot(path="/tmp/b1.png")
+    began = time.perf_counter()
+    page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+    page.wait_for_function(f"() => {CODE}[1].model.executionState == 'idle'")
+    print("stopped after", time.perf_counter() - began)
+    page.wait_for_function(DONE)
+    page.screenshot(path="/tmp/b2.png")
+    assert errors(page) == [] and "interrupted: this is the population after step" in text(page)
+    assert re.search(r"went on after [1-9]\d* [1-9]", text(page))
+    assert [o["data"].keys() for o in outputs(page)[1] if o["output_type"] == "display_data"] == [{"text/plain"}]   # of the curves nothing stays
+    assert "learning rate 0.01" in drawn(page)
+    page.locator(".widget-slider .noUi-handle").first.press("ArrowRight")
+    page.wait_for_function(f"() => JSON.stringify({CODE}[3].model.outputs.toJSON()).includes('learning rate 0.1<')")
+    page.screenshot(path="/tmp/b3.png")
