@@ -26,27 +26,29 @@ def watched() -> bool:
 def explore(draw: Callable, **choices: Iterable):
     """The Figure `draw(...)` under a slider for each of `choices`, drawn anew when one is let go.
 
-    `choices` names parameters of `draw` and gives the values to choose from; a slider begins at its parameter's default. Without
-    a front end it is the figure at the defaults, returned. Raises TypeError if `draw` has no such parameter, or one without a
-    default; ValueError if the default is not among the choices.
+    `choices` names parameters of `draw` and gives the values to choose from; a slider begins at its parameter's
+    default. Without a front end it is the figure at the defaults, returned. Raises TypeError if `draw` has no such
+    parameter, or one without a default; ValueError if the default is not among the choices.
     """
-    parameters, choices = inspect.signature(draw).parameters, {name: list(values) for name, values in choices.items()}
+    choices = {name: list(values) for name, values in choices.items()}
+    begin = {name: p.default for name, p in inspect.signature(draw).parameters.items() if p.default is not p.empty}
     for name, values in choices.items():
-        if name not in parameters or parameters[name].default is inspect.Parameter.empty:
-            raise TypeError(f"explore: the function has no parameter {name!r} with a default, only {inspect.signature(draw)}")
-        if parameters[name].default not in values:
-            raise ValueError(f"explore: the default {parameters[name].default!r} of {name!r} is not among its choices {values}")
+        if name not in begin:
+            raise TypeError(f"explore: the function has no {name!r} with a default, only {inspect.signature(draw)}")
+        if begin[name] not in values:
+            raise ValueError(f"explore: the default {begin[name]!r} of {name!r} is not among its choices {values}")
     figures.in_notebook(settings().figure_format)
-    return _sliders(draw, {name: (values, parameters[name].default) for name, values in choices.items()}) if watched() else draw()
+    return _sliders(draw, choices, begin) if watched() else draw()
 
-# %% ../../nbs/study/explore.ipynb #d125f1fb
-def _sliders(draw: Callable, choices: dict[str, tuple[list, object]]) -> None:
+# %% ../../nbs/study/explore.ipynb #47298493
+def _sliders(draw: Callable, choices: dict[str, list], begin: dict[str, object]) -> None:
     """Display sliders and figure."""
     from IPython.display import Pretty, display
     from IPython.utils.capture import capture_output
     from ipywidgets import HBox, Layout, SelectionSlider
-    made = {name: SelectionSlider(options=values, value=begin, description=name, continuous_update=False, style={"description_width": "auto"})
-            for name, (values, begin) in choices.items()}
+    look = dict(continuous_update=False, style={"description_width": "auto"})
+    made = {name: SelectionSlider(options=values, value=begin[name], description=name, **look)
+            for name, values in choices.items()}
 
     def drawn():
         with capture_output():

@@ -24,11 +24,12 @@ APPEARANCE = {
 }
 
 def command(root: Path, *words: str) -> list[str]:
-    """The command line of JupyterLab in the lab `root`; `words` are JupyterLab's own options and go before ours."""
+    """The command line of JupyterLab in the lab `root`; `words` are more options of JupyterLab's own."""
     home = writable(root / ".cache" / "jupyterlab")
     (home / "overrides.json").write_text(json.dumps(APPEARANCE, indent=1), encoding="utf-8")
-    ours = ["--ip=127.0.0.1", f"--ServerApp.root_dir={root}", "--LabApp.default_url=/lab/tree/nbs/index.ipynb",
-            f"--LabApp.app_settings_dir={home}", "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter"]
+    ours = ["--ip=127.0.0.1", f"--ServerApp.root_dir={root}", f"--LabApp.app_settings_dir={home}",
+            "--LabApp.default_url=/lab/tree/nbs/index.ipynb",
+            "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter"]
     administrator = hasattr(os, "geteuid") and os.geteuid() == 0           # in a container; Jupyter asks to be told
     return [sys.executable, "-m", "jupyterlab", *ours, *["--allow-root"] * administrator, *words]
 

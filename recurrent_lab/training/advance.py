@@ -31,8 +31,8 @@ def start(init: Callable, hyper: dict[str, Array], keys: Key[Array, " R"]) -> Py
 
 # %% ../../nbs/training/advance.ipynb #2dbcc9c9
 @eqx.filter_jit
-def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array], keys: Array, done: Array, begin: Array,
-            length: Array) -> tuple[PyTree, Float[Array, "R every M"]]:
+def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array], keys: Array,
+            done: Array, begin: Array, length: Array) -> tuple[PyTree, Float[Array, "R every M"]]:
     "Steps `done + begin + 1 ... done + begin + length`, whose metrics go to the rows `begin ...` of the log."
 
     def one(state, log, hyper, key):
@@ -49,8 +49,8 @@ def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict
 
 
 @eqx.filter_jit
-def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Array, hyper: dict[str, Array],
-           alive: Array) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
+def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Array,
+           hyper: dict[str, Array], alive: Array) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
     "The evaluation after the last step, which runs are still finite, and their new states; of the others the old ones."
 
     def one(old, new, log, hyper, alive):
@@ -61,7 +61,8 @@ def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Arra
     return eqx.filter_vmap(one)(old, new, log, hyper, alive)
 
 
-def _row(metrics: dict, names: tuple) -> Float[Array, " M"]: return jnp.array([metrics[name] for name in names], dtype=float)
+def _row(metrics: dict, names: tuple) -> Float[Array, " M"]:
+    return jnp.array([metrics[name] for name in names], dtype=float)
 
 # %% ../../nbs/training/advance.ipynb #23e3e0d0
 def at_once(n: int) -> list[tuple[int, int]]:
@@ -74,7 +75,8 @@ def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state:
             ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"]]:
     """Steps `done + 1 ... done + n` of every run, `n <= every`; `strides(n)` gives (begin, length) of each call.
 
-    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last, and which runs are still finite."""
+    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last, and which runs
+    are still finite."""
     new, log = state, jnp.zeros((len(keys), every, len(names[0])))
     for begin, length in strides(n):
         new, log = _stride(step, names[0], new, log, hyper, keys, *map(jnp.asarray, (done, begin, length)))

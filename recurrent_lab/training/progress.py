@@ -32,10 +32,12 @@ def bar(steps: int, done: int = 0, label: str = ""):
 
 
 def show(bar, steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str, failed_at: np.ndarray) -> None:
-    """Move the bar to the last of the logged `steps`. Beside it stand the median of the first metric, called `name`, over the runs that
-    go on, and how many failed. `log` has the metrics (R, M) of each logged step, `failed_at` the step where a run failed or 0."""
+    """Move the bar to the last of the logged `steps`; beside it the median of the first metric, called `name`, over
+    the runs that go on, and how many failed. `log` has the metrics (R, M) of each logged step, `failed_at` the step
+    where a run failed, or 0."""
     values, failed = log[-1][failed_at == 0, 0], int((failed_at > 0).sum())
-    bar.set_postfix(({name: f"{np.median(values):.4g}"} if len(values) else {}) | ({"failed": failed} if failed else {}), refresh=False)
+    metric = {name: f"{np.median(values):.4g}"} if len(values) else {}
+    bar.set_postfix(metric | ({"failed": failed} if failed else {}), refresh=False)
     bar.so_far = steps, log, name
     bar.update(steps[-1] - bar.n)
 
@@ -43,7 +45,8 @@ def show(bar, steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str, fa
 def so_far(steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str):
     "Figure of the first metric of each run; on a logarithmic axis if it is positive and spans more than a factor of thirty."
     from recurrent_lab.study import figures
-    some = slice((len(steps) - 1) % max(1, len(steps) // 200), None, max(1, len(steps) // 200))  # a few hundred points, the last among them
+    every = max(1, len(steps) // 200)
+    some = slice((len(steps) - 1) % every, None, every)  # a few hundred points, the last among them
     values = np.array([row[:, 0] for row in log[some]])  # (points, R)
     seen = values[np.isfinite(values)]
     with figures.axes(xlabel="step", ylabel=name, size=(7.2, 2.3)) as ax:
@@ -61,7 +64,8 @@ def _live(tqdm: type, about: dict):
         so_far, shown = None, None
 
         def display(self, **_):
-            line, curves = str(self), rendered(so_far(*self.so_far), "svg").decode() if self.so_far else ""
+            line = str(self)
+            curves = rendered(so_far(*self.so_far), "svg").decode() if self.so_far else ""
             data = {"text/plain": line} | ({"text/html": f"{curves}<pre>{line}</pre>"} if curves else {})
             if self.shown: self.shown.update(data, raw=True)
             else: self.shown = display(data, raw=True, display_id=True)
@@ -81,7 +85,9 @@ PATIENCE = 0.5  # seconds that a compiled call may take, about
 
 
 class Strides:
-    "Cuts `n` steps into (begin, length), moving the bar after each; what is done with one must have ended when the next is asked for."
+    """Cuts `n` steps into (begin, length), moving the bar after each.
+
+    What is done with one must have ended when the next is asked for."""
 
     def __init__(self, bar): self.bar, self.length = bar, 1
 
