@@ -1,4 +1,4 @@
-"""`recurrent-lab new` in a copy of this lab: what it makes passes the tests as it is, and what it refuses changes nothing."""
+"""`recurrent-lab new` in a copy of this lab: what it makes passes the tests as it is, what it refuses changes nothing."""
 import os
 import shutil
 import signal
@@ -19,7 +19,8 @@ START = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_ha
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new") / "lab"
     ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-    for part in ("nbs", "recurrent_lab", "tests"): shutil.copytree(ROOT / part, folder / part, symlinks=True, ignore=ignore)
+    for part in ("nbs", "recurrent_lab", "tests"):
+        shutil.copytree(ROOT / part, folder / part, symlinks=True, ignore=ignore)
     for name in ("_quarto.yml", "settings.ini", "pyproject.toml"): shutil.copy(ROOT / name, folder)
     return folder
 
@@ -27,7 +28,8 @@ def lab(tmp_path_factory):
 def begin(lab, *words):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RECURRENT_LAB_")}
     environment |= {"PYTHONPATH": str(lab), "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax")}
-    return subprocess.Popen([sys.executable, *words], cwd=lab, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, *words], cwd=lab, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def done(lab, *words):
@@ -37,8 +39,8 @@ def done(lab, *words):
 
 
 def files(lab):
-    return {path: path.read_bytes() for part in ("nbs", "recurrent_lab") for path in (lab / part).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts} | {lab / "_quarto.yml": (lab / "_quarto.yml").read_bytes()}
+    found = [path for path in (*(lab / "nbs").rglob("*"), lab / "_quarto.yml") if path.is_file()]
+    return {path: path.read_bytes() for path in found if not path.is_symlink()}
 
 
 def test_an_interruption_leaves_the_lab_as_it_was(lab):
@@ -58,11 +60,13 @@ def test_the_study_that_is_made_passes_the_tests_at_once(lab):
     assert changed == {"first_try.ipynb", "_quarto.yml"}
     assert (lab / "data/runs/first_try/laptop/results.sqlite").exists()
     # its own tests, and those of the whole that a study could break
-    status, out, _ = done(lab, "-m", "pytest", "-q", "tests/test_house.py", "tests/test_notebooks.py", "-k", "first_try or reading_order")
+    suite = "tests/test_house.py", "tests/test_notebooks.py", "-k", "first_try or reading_order"
+    status, out, _ = done(lab, "-m", "pytest", "-q", *suite)
     assert status == 0 and "6 passed" in out, out
 
 
-@pytest.mark.parametrize("name, says", [("lru", "there is a study 'lru' already"), ("First-Try", "small letters"), ("../x", "small letters")])
+@pytest.mark.parametrize("name, says", [("lru", "there is a study 'lru' already"), ("First-Try", "small letters"),
+                                        ("../x", "small letters")])
 def test_what_cannot_be_is_refused_in_one_line(lab, name, says):
     before = files(lab)
     status, out, err = done(lab, "-c", START, "new", name)
