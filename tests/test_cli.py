@@ -79,6 +79,11 @@ def files(folder: Path) -> dict:
     ("run coin --seeds two", "positive whole number"),
     ("run coin --set seeds=-1", "positive whole number"),
     ("claims --yaml", "--json"),
+    ("new", "usage: recurrent-lab new"),
+    ("new Coin", "small letters"),
+    ("new coins", "_quarto.yml"),
+    ("lab --scale labtop", "allowed: laptop"),
+    ("lab --no-browser", "no nbs/index.ipynb"),
 ])
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(lab, capsys, words, allowed):
     before = files(lab)

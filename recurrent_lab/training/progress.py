@@ -76,7 +76,7 @@ def _live(tqdm: type, about: dict):
                 self.so_far = None
                 self.display()
 
-    live = Live(**about, gui=True, mininterval=1, miniters=1, ncols=100)  # gui: tqdm leaves showing it to us
+    live = Live(**about, gui=True, mininterval=1, miniters=1, ncols=100, ascii=" ━")  # gui: tqdm leaves showing it to us
     live.display()
     return live
 
