@@ -43,7 +43,7 @@ def _row(claim: dict, title: str, family: str) -> str:
     return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}">'
             f'<td><a href="{address}">{e(claim["statement"])}</a><small>{e(title)} · {e(how)}</small></td>'
             f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}<small>{e(claim["where"])}</small></td>'
-            f'<td data-label="ours" data-sort="{e(claim["mean"])}">{e(claim["ours"])}<small>{claim["n"]} values</small></td>'
+            f'<td data-label="ours" data-sort="{e(claim["mean"])}">{e(claim["ours"])}</td>'
             f'<td>{verdict}<small>{e(run["scale"])} scale</small></td>'
             f'<td data-sort="{date}"><details><summary>{date}</summary><small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
 

@@ -226,17 +226,20 @@ def readme(root: Path) -> str:
     text = re.sub(r"<!--.*?-->\n*", "", text).replace("these pages", "the pages")
     return re.sub(r"\]\((?!\w+:|#)([^)]+)\)", r"](nbs/\1)", text)
 
-# %% ../../nbs/study/site.ipynb #297fd418
+# %% ../../nbs/study/site.ipynb #d664afe2
 def main() -> None:
-    "Make the site in _docs and say where it is."
+    "Write README.md, make the site in _docs and say where it is; what is wrong ends the program."
     root = lab_root()
     (root / "README.md").write_text(readme(root), encoding="utf-8")
     try:
-        if shutil.which("quarto"):
-            made = pages(root)
-            for page in made: settle(page)
-            if wrong := faults(made, root / "nbs"): raise ValueError("the website was not made:\n  " + "\n  ".join(wrong))
-            subprocess.run([Path(sys.executable).with_name("nbdev-docs")], check=True, cwd=root)
-            print(root / "_docs" / "index.html")
-        else: print(site(root, root / "_docs"))
+        print(site(root, root / "_docs"))
+        if shutil.which("quarto"): _with_quarto(root, (root / "_docs" / "index.html").read_text(encoding="utf-8"))
     except (ValueError, FileNotFoundError) as error: sys.exit(str(error))
+
+def _with_quarto(root: Path, home: str) -> None:
+    "The site as nbdev and Quarto make it, in place of ours; `home` is our home page."
+    subprocess.run([Path(sys.executable).with_name("nbdev-docs")], check=True, cwd=root)
+    shutil.copytree(ASSETS, root / "_docs" / "assets", dirs_exist_ok=True)
+    file, text = root / "_docs" / "index.html", (root / "_docs" / "index.html").read_text(encoding="utf-8")
+    table = re.search(r'<div class="board">.*?</table></div></div>', home, flags=re.S)[0] + '<script src="assets/site.js"></script>'
+    file.write_text(re.sub(r"<!--board-->", lambda _: table, text), encoding="utf-8")
