@@ -15,8 +15,8 @@ from pathlib import Path
 from . import claims
 
 # %% auto #0
-__all__ = ['KINDS', 'ANSI', 'NUMBER', 'EQUATION', 'REFERENCE', 'symbols', 'imported', 'code', 'svg', 'card', 'output', 'Page',
-           'directives', 'public', 'only_imports', 'read', 'pandoc']
+__all__ = ['KINDS', 'ANSI', 'NUMBER', 'EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'code', 'svg', 'card', 'output',
+           'Page', 'directives', 'public', 'only_imports', 'read', 'pandoc', 'alone']
 
 # %% ../../nbs/study/render.ipynb #dc3d3261
 def symbols(package: Path) -> dict[str, str]:
@@ -207,3 +207,15 @@ def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) 
     text = re.sub(r"<h([2-4])([^>]*)>(.*?)</h\1>", heading, text, flags=re.S)
     text = re.sub(r"<table>(.*?)</table>", r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
     return re.sub(r"<!--held (\d+)-->", lambda m: held[int(m[1])], text)
+
+# %% ../../nbs/study/render.ipynb #96620716
+ASSETS = Path(claims.__file__).parent / "assets"
+
+def alone(notebook: dict, name: str) -> str:
+    """An executed notebook as one HTML file; links into the site, which is not there, become words."""
+    page, css = read(name, notebook), "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("math.css", "site.css"))
+    css = re.sub(r"@font-face {[^}]*}|@import[^;]*;", "", css)
+    body = re.sub(r'<a href="/[^"]*">(.*?)</a>', r"\1", page.body)
+    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head><body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
+            f'<div><h1>{page.title}</h1><p class="lead">{page.description}</p>{body}</div></main></body></html>\n')

@@ -15,15 +15,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import board, claims
-from .render import Page, directives, imported, read, symbols
+from . import board
+from .render import ASSETS, Page, directives, imported, read, symbols
 from .settings import lab_root
 
-ASSETS = Path(__file__).parent / "assets" if "__file__" in globals() else lab_root() / "recurrent_lab" / "study" / "assets"
-
 # %% auto #0
-__all__ = ['ASSETS', 'LINK', 'FIGURE', 'reading_order', 'contents', 'configuration', 'pages', 'settle', 'faults', 'twin',
-           'entries', 'site', 'readme', 'main']
+__all__ = ['LINK', 'FIGURE', 'reading_order', 'contents', 'configuration', 'pages', 'settle', 'faults', 'twin', 'entries', 'site',
+           'readme', 'main']
 
 # %% ../../nbs/study/site.ipynb #e6ef578d
 def reading_order(root: Path) -> list[str]:
