@@ -81,13 +81,13 @@ def claim(statement: str, *, where: str, holds, paper=None, measured=None, rule:
 MIME = "application/vnd.recurrent-lab.claim+json"
 
 def show(claim: Claim, run: dict) -> None:
-    """Show a claim; in a notebook with its record, but for the single values, and that of its `run`."""
+    """Show a claim; in a notebook with its record, as far as a board shows it, and that of its `run`."""
     import sys
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
         return print(claim)
     plain = lambda v: None if isinstance(v, float) and not math.isfinite(v) else v
-    record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items() if k != "values"}
+    record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items() if k not in ("values", "holds", "min", "max")}
     shell.display_pub.publish({"text/plain": str(claim), MIME: record})
 
 def shown(notebook: dict) -> list[dict]:
