@@ -93,7 +93,9 @@ def outputs(page):
 def errors(page): return [o["evalue"] for cell in outputs(page) for o in cell if o["output_type"] == "error"]
 
 
-def text(page): return "\n".join("".join(o.get("text", "")) for cell in outputs(page) for o in cell)
+def text(page):
+    "What the outputs say, claims too."
+    return "\n".join("".join(o.get("text") or o.get("data", {}).get("text/plain", "")) for cell in outputs(page) for o in cell)
 
 
 SCRATCH = ["""\
