@@ -2,25 +2,35 @@
 from typing import get_args
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax, random
 
+from recurrent_lab.models.attention import LocalAttention
+from recurrent_lab.models.griffin import RecurrentBlock, ResidualBlock
+from recurrent_lab.models.griffin_config import small_config
 from recurrent_lab.models.lru import LRU, Form
+from recurrent_lab.models.rglru import RGLRU, TemporalConv
 from recurrent_lab.models.rnn import RNN, Init
 
 WIDTH = 4
+GRIFFIN = small_config(8, width=WIDTH, num_heads=1, window=6)
 LAYERS = {f"LRU {form}": LRU(WIDTH, 6, form=form, r_min=0.5, r_max=0.99, key=random.key(3)) for form in get_args(Form)}
 LAYERS |= {f"RNN {init}": RNN(WIDTH, WIDTH, init=init, key=random.key(3)) for init in get_args(Init)}
+LAYERS |= {"RG-LRU": RGLRU(WIDTH, blocks=2, key=random.key(3)), "CG-LRU": RGLRU(WIDTH, only_real=False, key=random.key(3)),
+           "convolution": TemporalConv(WIDTH, key=random.key(3)), "attention": LocalAttention(WIDTH, 1, 6, key=random.key(3)),
+           "recurrent block": RecurrentBlock(GRIFFIN, key=random.key(3)),
+           "residual block": ResidualBlock(GRIFFIN, "attention", key=random.key(3))}
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_protocol(layer, T=23, cut=9):
-    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    close = lambda a, b: jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), a, b)
     call, x = eqx.filter_jit(layer), random.normal(random.key(4), (T, WIDTH))
     _, start = call(random.normal(random.key(5), (7, WIDTH)))
-    assert any(jnp.any(leaf != 0) for leaf in [start])
+    assert any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(start))
     whole, end = call(x, start)
     assert whole.shape == x.shape
 
