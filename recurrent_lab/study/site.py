@@ -12,11 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import board
-from .render import ASSETS, Page, directives, imported, read, symbols
+from .render import ASSETS, Page, directives, imported, read, read_all, symbols
 from .settings import lab_root
 
 # %% auto #0
@@ -69,9 +68,7 @@ def pages(root: Path) -> list[Page]:
             raise FileNotFoundError(f"_quarto.yml names {name}.ipynb, but there is no {file}")
     notebooks = {name: json.loads((root / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8")) for name in names}
     known = symbols(root / "recurrent_lab")
-    users = _users(notebooks, known)
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda name: read(name, notebooks[name], known, users), names))
+    return read_all(notebooks, known, _users(notebooks, known))
 
 # %% ../../nbs/study/site.ipynb #f0a0142d
 LINK = re.compile(r'\b(href|src)="([^"]*)"')
