@@ -13,7 +13,6 @@ Modules:
 - `recurrent_lab.models.positionwise`: What a Gemma-like model does to each token by itself: linear maps, block-diagonal ones, RMS norm, the gated MLP.
 - `recurrent_lab.models.rglru`: The real-gated linear recurrent unit of Griffin and Hawk, its complex relative, and the short convolution before it.
 - `recurrent_lab.models.rnn`: The classical recurrent network, with the three initialisations whose training Pascanu et al. found difficult.
-- `recurrent_lab.models.safetensors`: Named arrays in a file: eight bytes, a page of JSON, and the numbers.
 - `recurrent_lab.models.sequence`: The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.
 - `recurrent_lab.probes.error_wall`: One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
 - `recurrent_lab.probes.gradient_flow`: How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.

@@ -118,7 +118,7 @@ explore(draw, lr=[0.001, 0.01, 0.1])"""]
 
 
 def test_make_lab_starts_what_is_tested_here():
-    said = subprocess.run(["make", "-n", "lab", "SCALE=quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "-n", "--no-print-directory", "lab", "SCALE=quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1].split()[-4:] == [".venv/bin/recurrent-lab", "lab", "--scale", "quick"]
 
 

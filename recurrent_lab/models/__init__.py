@@ -10,5 +10,4 @@ from .positionwise import *
 from .recurrence import *
 from .rglru import *
 from .rnn import *
-from .safetensors import *
 from .sequence import *

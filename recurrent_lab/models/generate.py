@@ -50,11 +50,14 @@ def prefill(
     lengths = np.array([len(prompt) for prompt in prompts])
     if not lengths.size or not lengths.min():
         raise ValueError(f"every prompt needs at least one token; given lengths {lengths.tolist()}")
+    given, V = np.concatenate([np.asarray(prompt) for prompt in prompts]), len(model.input_embedding)
+    if not (0 <= given.min() and given.max() < V):
+        raise ValueError(f"tokens must be in [0, {V}), given {given.min()} to {given.max()}")
     size = min(chunk, 1 << int(lengths.max() - 1).bit_length())
     T = -(-int(lengths.max()) // size) * size
     place = np.maximum(np.arange(T) - (T - lengths[:, None]), -1)               # (B, T): -1 -1 0 1 2 ...
     tokens = np.zeros_like(place)
-    tokens[place >= 0] = np.concatenate([np.asarray(prompt) for prompt in prompts])
+    tokens[place >= 0] = given
     state = jax.tree.map(lambda s: jnp.broadcast_to(s, (len(prompts), *s.shape)), model.init_state())
     for i in range(0, T, size): x, state = _read(model, tokens[:, i : i + size], place[:, i : i + size], state)
     return model.logits(x), state

@@ -9,6 +9,7 @@ import ast
 import html
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from . import claims
 
 # %% auto #0
 __all__ = ['KINDS', 'ANSI', 'NUMBER', 'EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'code', 'svg', 'card', 'output',
-           'Page', 'directives', 'public', 'only_imports', 'read', 'pandoc', 'alone']
+           'Page', 'directives', 'public', 'only_imports', 'read_all', 'read', 'pandoc', 'alone']
 
 # %% ../../nbs/study/render.ipynb #dc3d3261
 def symbols(package: Path) -> dict[str, str]:
@@ -152,8 +153,24 @@ def _code_cell(page: Page, cell: dict, n: int, names: dict, used_in: dict) -> tu
 # %% ../../nbs/study/render.ipynb #9d689072
 EQUATION = re.compile(r"\$\$([^$]+?)\$\$\s*\{#(eq-[\w-]+)\}")
 
+def read_all(notebooks: dict[str, dict], known: dict[str, str] = {}, used_in: dict = {}) -> list[Page]:
+    """Notebooks (their JSON, by name) as Pages. `known`: the library's symbols; `used_in`: who names them, by address.
+
+    Only pandoc runs in threads: Python 3.11's own parser may not (cpython 106905).
+    """
+    prepared = [_prepare(name, notebook, known, used_in) for name, notebook in notebooks.items()]
+    with ThreadPoolExecutor() as pool:
+        texts = list(pool.map(pandoc, (text for _, text, _, _ in prepared)))
+    for (page, _, held, names), text in zip(prepared, texts):
+        page.body = _finish(page, text, held, names)
+    return [page for page, *_ in prepared]
+
 def read(name: str, notebook: dict, known: dict[str, str] = {}, used_in: dict = {}) -> Page:
-    """A notebook (its JSON) as a Page of that name. `known`: the library's symbols; `used_in`: who names them, by address."""
+    """One notebook as a Page."""
+    return read_all({name: notebook}, known, used_in)[0]
+
+def _prepare(name: str, notebook: dict, known: dict[str, str], used_in: dict) -> tuple[Page, str, dict[int, str], dict[str, str]]:
+    """The page, still without a body; what pandoc reads; the HTML of the cells; what names stand for."""
     page, text, held = Page(name, notebook), [], {}
     sources = [directives("".join(c["source"]))[1] for c in notebook["cells"] if c["cell_type"] == "code"]
     own = {k.split(".")[-1]: v for k, v in known.items() if v.split(".html")[0] == name}
@@ -168,8 +185,7 @@ def read(name: str, notebook: dict, known: dict[str, str] = {}, used_in: dict = 
         elif cell["cell_type"] == "code":
             heads, held[n] = _code_cell(page, cell, n, names, used_in)
             text += [mark, heads, f"```{{=html}}\n<!--held {n}-->\n```"]
-    page.body = _finish(page, pandoc("\n\n".join(text)), held, names)
-    return page
+    return page, "\n\n".join(text), held, names
 
 def pandoc(text: str) -> str:
     """Quarto's Markdown as HTML, formulas as MathML."""

@@ -12,11 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import board
-from .render import ASSETS, Page, directives, imported, read, symbols
+from .render import ASSETS, Page, directives, imported, read, read_all, symbols
 from .settings import lab_root
 
 # %% auto #0
@@ -69,9 +68,7 @@ def pages(root: Path) -> list[Page]:
             raise FileNotFoundError(f"_quarto.yml names {name}.ipynb, but there is no {file}")
     notebooks = {name: json.loads((root / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8")) for name in names}
     known = symbols(root / "recurrent_lab")
-    users = _users(notebooks, known)
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda name: read(name, notebooks[name], known, users), names))
+    return read_all(notebooks, known, _users(notebooks, known))
 
 # %% ../../nbs/study/site.ipynb #f0a0142d
 LINK = re.compile(r'\b(href|src)="([^"]*)"')
@@ -162,7 +159,7 @@ def site(root: Path, out: Path) -> Path:
     FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with page and cell."""
     import jinja2
     made, found, known = pages(root), board.published(root), symbols(root / "recurrent_lab")
-    by_name, order = {page.name: page for page in made}, contents(root)
+    by_name, order, about = {page.name: page for page in made}, contents(root), configuration(root)["website"]
     titles = {page.name.split("/")[1]: page.title for page in made if page.name.startswith("papers/")}
     families = {name.split("/")[1]: family or section for section, family, name in order if name.startswith("papers/")}
     found = [c for c in found if c["study"] in titles]
@@ -178,7 +175,7 @@ def site(root: Path, out: Path) -> Path:
         file, up = building / f"{page.name}.html", "../" * page.name.count("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         body = FIGURE.sub(lambda m: _figure(by_name, *m.groups()), page.body).replace("<!--board-->", table)
-        text = template.render(page=page, body=body, nav=nav, site=configuration(root)["website"]["title"], root=up, toc=[h for h in page.headings if h[0] < 4],
+        text = template.render(page=page, body=body, nav=nav, site=about["title"], root=up, toc=[h for h in page.headings if h[0] < 4],
                                study=_study(page, found, known) if page.name.startswith("papers/") else None,
                                before=made[i - 1] if i else None, after=made[i + 1] if i + 1 < len(made) else None)
         text = re.sub(r"<!--(?:cell|held) [^>]*-->\n*", "", text)
@@ -187,7 +184,7 @@ def site(root: Path, out: Path) -> Path:
         file.with_name(file.name + ".md").write_text(twin(page), encoding="utf-8")
     index = [entry for page in made for entry in entries(page)]
     (building / "search.js").write_text(f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}", encoding="utf-8")
-    (building / "llms.txt").write_text(_llms(made, order, configuration(root)["website"]), encoding="utf-8")
+    (building / "llms.txt").write_text(_llms(made, order, about), encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
     return out / f"{made[0].name}.html"
