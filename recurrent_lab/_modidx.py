@@ -470,6 +470,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'recurrent_lab.study.render': { 'recurrent_lab.study.render.Page': ('study/render.html#page', 'recurrent_lab/study/render.py'),
                                             'recurrent_lab.study.render.Page.cell_at': ( 'study/render.html#page.cell_at',
                                                                                          'recurrent_lab/study/render.py'),
+                                            'recurrent_lab.study.render.Page.lead': ( 'study/render.html#page.lead',
+                                                                                      'recurrent_lab/study/render.py'),
                                             'recurrent_lab.study.render._code_cell': ( 'study/render.html#_code_cell',
                                                                                        'recurrent_lab/study/render.py'),
                                             'recurrent_lab.study.render._finish': ( 'study/render.html#_finish',

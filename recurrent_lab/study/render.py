@@ -110,6 +110,11 @@ class Page:
     anchors: list = field(default_factory=list)           # ids of the symbols
     wrong: list = field(default_factory=list)             # what is wrong, each in one sentence with its cell
 
+    @property
+    def lead(self) -> str:
+        "The description as HTML, `code` in it marked."
+        return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.description, quote=False))
+
     def cell_at(self, text: str, place: int) -> str:
         """The cell that `place` in `text` comes from, for an error."""
         marks = list(re.finditer(r"<!--cell (\d+) ([\w-]+)-->", text[:place]))
@@ -234,4 +239,4 @@ def alone(notebook: dict, name: str) -> str:
     body = re.sub(r'<a href="/[^"]*">(.*?)</a>', r"\1", page.body)
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head><body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
-            f'<div><h1>{page.title}</h1><p class="lead">{page.description}</p>{body}</div></main></body></html>\n')
+            f'<div><h1>{page.title}</h1><p class="lead">{page.lead}</p>{body}</div></main></body></html>\n')
