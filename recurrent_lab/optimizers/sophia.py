@@ -30,8 +30,9 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
                       interval: int = 10) -> optax.GradientTransformationExtraArgs:
     """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3); `batch_size` counts predictions (tokens).
 
-    `update` needs `hess_grad`, a function params -> tree: the gradient with labels drawn from the model. It is called before steps
-    k+1, 2k+1, ... (the paper: after steps k, 2k, ..., which is the same) and costs nothing in between, save under `vmap`."""
+    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree, or (under `optax.partition`)
+    the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after steps k, 2k, ..., which is the same); a function costs
+    nothing in between, save under `vmap`."""
     check("sophia_g", "[0, 1)", b1=b1, b2=b2)
     check("sophia_g", "> 0", rho=rho, batch_size=batch_size)
     check("sophia_g", ">= 1", interval=interval)
@@ -41,9 +42,10 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
         zero = lambda: jax.tree.map(lambda p: jnp.zeros_like(wide(p)), params)
         return SophiaGState(jnp.zeros([], jnp.int32), zero(), zero())
 
-    def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree], **extra):
+    def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree] | PyTree, **extra):
         m = average(s.mu, g, b1)
-        estimate = lambda h: average(h, jax.tree.map(lambda ghat: wide(ghat) ** 2, hess_grad(params)), b2)
+        ghat = hess_grad if callable(hess_grad) else lambda params: hess_grad
+        estimate = lambda h: average(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
         h = lax.cond((s.count > 0) & (s.count % interval == 0), estimate, lambda h: h, s.h)
         u = jax.tree.map(lambda g, m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1).astype(g.dtype), g, m, h)
         return u, SophiaGState(optax.safe_increment(s.count), m, h)
