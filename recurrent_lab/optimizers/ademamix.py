@@ -49,7 +49,7 @@ def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Arr
     half_life = lambda b: jnp.log(0.5) / jnp.log(b)
 
     def schedule(t):
-        a = jnp.minimum(t / warmup, 1)
+        a = jnp.minimum(1.0 * t / warmup, 1)
         return jnp.where(a < 1, 0.5 ** (1 / ((1 - a) * half_life(min_b) + a * half_life(b))), b)
     return schedule
 
@@ -89,5 +89,5 @@ def ademamix(learning_rate: optax.ScalarOrSchedule, b1: float = 0.9, b2: float =
     check("ademamix", ">= 0", alpha=alpha, eps=eps)
     if warmup is not None:
         final_alpha, slow = alpha, half_life_warmup(b3, warmup, b1)
-        b3, alpha = lambda count: slow(count + 1), lambda count: final_alpha * jnp.minimum((count + 1) / warmup, 1)
+        b3, alpha = lambda count: slow(count + 1), lambda count: final_alpha * jnp.minimum((count + 1.0) / warmup, 1)
     return decoupled(optax.contrib.scale_by_ademamix(b1, b2, b3, alpha, eps), learning_rate, weight_decay, mask)
