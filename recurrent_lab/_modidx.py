@@ -460,6 +460,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'recurrent_lab/optimizers/muon.py'),
                                                'recurrent_lab.optimizers.muon.split': ( 'optimizers/muon.html#split',
                                                                                         'recurrent_lab/optimizers/muon.py')},
+            'recurrent_lab.optimizers.overview': { 'recurrent_lab.optimizers.overview.state_bytes': ( 'optimizers/overview.html#state_bytes',
+                                                                                                      'recurrent_lab/optimizers/overview.py')},
             'recurrent_lab.optimizers.schedule_free': { 'recurrent_lab.optimizers.schedule_free._averaged': ( 'optimizers/schedule_free.html#_averaged',
                                                                                                               'recurrent_lab/optimizers/schedule_free.py'),
                                                         'recurrent_lab.optimizers.schedule_free.schedule_free_adamw': ( 'optimizers/schedule_free.html#schedule_free_adamw',

@@ -11,6 +11,7 @@ from .induced_metric import *
 from .leafwise import *
 from .mars import *
 from .muon import *
+from .overview import *
 from .schedule_free import *
 from .shampoo import *
 from .soap import *

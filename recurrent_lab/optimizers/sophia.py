@@ -44,7 +44,8 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
 
     def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree] | PyTree, **extra):
         m = average(s.mu, g, b1)
-        ghat = hess_grad if callable(hess_grad) else lambda params: hess_grad
+        is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))  # an Equinox module is callable, too
+        ghat = (lambda params: hess_grad) if is_tree else hess_grad
         estimate = lambda h: average(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
         h = lax.cond((s.count > 0) & (s.count % interval == 0), estimate, lambda h: h, s.h)
         u = jax.tree.map(lambda g, m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1).astype(g.dtype), g, m, h)
