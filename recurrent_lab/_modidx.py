@@ -490,6 +490,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'recurrent_lab/optimizers/soap.py'),
                                                'recurrent_lab.optimizers.soap.factor': ( 'optimizers/soap.html#factor',
                                                                                          'recurrent_lab/optimizers/soap.py'),
+                                               'recurrent_lab.optimizers.soap.identities': ( 'optimizers/soap.html#identities',
+                                                                                             'recurrent_lab/optimizers/soap.py'),
                                                'recurrent_lab.optimizers.soap.preconditioned': ( 'optimizers/soap.html#preconditioned',
                                                                                                  'recurrent_lab/optimizers/soap.py'),
                                                'recurrent_lab.optimizers.soap.refresh': ( 'optimizers/soap.html#refresh',

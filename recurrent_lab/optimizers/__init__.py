@@ -1,18 +1,20 @@
 """How it learns: optax transformations. `scale_by_x` gives a direction, `x(learning_rate, ...)` is ready made."""
-from .adahessian import *
-from .adalayer import *
-from .ademamix import *
-from .averaging import *
-from .bounded import *
-from .cautious import *
-from .dog import *
-from .gravity import *
-from .induced_metric import *
-from .leafwise import *
-from .mars import *
-from .muon import *
-from .overview import *
-from .schedule_free import *
-from .shampoo import *
-from .soap import *
-from .sophia import *
+from .adahessian import adahessian, hutchinson, scale_by_adahessian
+from .adalayer import adalayer, scale_by_adalayer
+from .ademamix import (accelerated_sgd, ademamix, half_life_warmup, scale_by_accelerated_sgd,
+                       scale_by_simplified_ademamix, simplified_ademamix)
+from .averaging import (average_params, averaged_params, exponential, polynomial, rsqrt_schedule, tail, uniform,
+                        wsd_schedule)
+from .bounded import adabound, adopt, amsgrad, scale_by_adabound
+from .cautious import cautious, cautious_adamw, grams, scale_by_grams
+from .dog import l_dog, scale_by_l_dog
+from .gravity import gravity, scale_by_gravity
+from .induced_metric import induced_metric, scale_by_induced_metric
+from .leafwise import decoupled, leafwise, replay, scale_by_adam_hat
+from .mars import correct_by_mars, mars, scale_by_mars
+from .muon import is_matrix, muon, orthogonalize, scale_by_muon, split
+from .overview import state_bytes
+from .schedule_free import schedule_free_adamw, schedule_free_sgd
+from .shampoo import graft, scale_by_shampoo, shampoo
+from .soap import scale_by_soap, soap
+from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g

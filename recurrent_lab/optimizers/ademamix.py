@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import check, decoupled, ema, leafwise, zeros
+from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise, zeros
 
 # %% auto #0
 __all__ = ['AcceleratedSGDState', 'scale_by_accelerated_sgd', 'accelerated_sgd', 'half_life_warmup', 'SimplifiedAdEMAMixState',
@@ -24,7 +24,7 @@ class AcceleratedSGDState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_accelerated_sgd(b1: float = 0.99, alpha: float = 0.0) -> optax.GradientTransformationExtraArgs:
+def scale_by_accelerated_sgd(b1: float = 0.99, alpha: float = 0.0) -> Transformation:
     "Momentum without the factor 1 - b1, plus `alpha` times the gradient (arXiv 2502.02431)."
     check("accelerated_sgd", "[0, 1)", b1=b1)
     check("accelerated_sgd", ">= 0", alpha=alpha)
@@ -36,14 +36,15 @@ def scale_by_accelerated_sgd(b1: float = 0.99, alpha: float = 0.0) -> optax.Grad
     return leafwise(AcceleratedSGDState, zeros(1), rule)
 
 
-def accelerated_sgd(learning_rate: optax.ScalarOrSchedule, b1: float = 0.99, alpha: float = 0.0, weight_decay: float = 0.0,
-                    mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
+def accelerated_sgd(learning_rate: Rate, b1: float = 0.99, alpha: float = 0.0, weight_decay: float = 0.0,
+                    mask: Mask = None) -> Transformation:
     "Accelerated SGD in its decoupled form (arXiv 2502.02431)."
     return decoupled(scale_by_accelerated_sgd(b1, alpha), learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #74315ced
 def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Array], Array]:
-    "The schedule of a decay whose half-life grows linearly from that of `min_b` to that of `b`; steps count from 1."
+    """The schedule of a decay whose half-life grows linearly from that of `min_b` to that of `b`; steps count
+    from 1."""
     check("half_life_warmup", "(0, 1)", b=b, min_b=min_b)
     check("half_life_warmup", ">= 1", warmup=warmup)
     half_life = lambda b: jnp.log(0.5) / jnp.log(b)
@@ -60,9 +61,10 @@ class SimplifiedAdEMAMixState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0, eps: float = 1e-8, b1_warmup: int | None = None,
-                                 min_b1: float = 0.9) -> optax.GradientTransformationExtraArgs:
-    "Simplified AdEMAMix (arXiv 2502.02431, algorithm 1); `b1_warmup`: steps in which the half-life of b1 grows from that of `min_b1`."
+def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0, eps: float = 1e-8,
+                                 b1_warmup: int | None = None, min_b1: float = 0.9) -> Transformation:
+    """Simplified AdEMAMix (arXiv 2502.02431, algorithm 1); `b1_warmup`: steps in which the half-life of b1
+    grows from that of `min_b1`."""
     check("simplified_ademamix", "[0, 1)", b1=b1, b2=b2)
     check("simplified_ademamix", ">= 0", alpha=alpha, eps=eps)
     decay = (lambda t: b1) if b1_warmup is None else half_life_warmup(b1, b1_warmup, min_b1)
@@ -74,20 +76,23 @@ def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: floa
     return leafwise(SimplifiedAdEMAMixState, zeros(2), rule)
 
 
-def simplified_ademamix(learning_rate: optax.ScalarOrSchedule, b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0, eps: float = 1e-8,
-                        b1_warmup: int | None = None, min_b1: float = 0.9, weight_decay: float = 0.0,
-                        mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
+def simplified_ademamix(learning_rate: Rate, b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0,
+                        eps: float = 1e-8, b1_warmup: int | None = None, min_b1: float = 0.9,
+                        weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     "Simplified AdEMAMix (arXiv 2502.02431) with decoupled weight decay."
-    return decoupled(scale_by_simplified_ademamix(b1, b2, alpha, eps, b1_warmup, min_b1), learning_rate, weight_decay, mask)
+    direction = scale_by_simplified_ademamix(b1, b2, alpha, eps, b1_warmup, min_b1)
+    return decoupled(direction, learning_rate, weight_decay, mask)
 
-# %% ../../nbs/optimizers/ademamix.ipynb #859573b3
-def ademamix(learning_rate: optax.ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999, alpha: float = 2.0,
+# %% ../../nbs/optimizers/ademamix.ipynb #67f00ba4
+def ademamix(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999, alpha: float = 2.0,
              eps: float = 1e-8, warmup: int | None = None, weight_decay: float = 0.0,
-             mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
-    "AdEMAMix (arXiv 2409.03137): `optax.contrib.scale_by_ademamix` with the paper's schedules of alpha and b3 over `warmup` steps."
+             mask: Mask = None) -> Transformation:
+    """AdEMAMix (arXiv 2409.03137): `optax.contrib.scale_by_ademamix` with the paper's schedules of alpha and b3
+    over `warmup` steps."""
     check("ademamix", "[0, 1)", b1=b1, b2=b2, b3=b3)
     check("ademamix", ">= 0", alpha=alpha, eps=eps)
     if warmup is not None:
         final_alpha, slow = alpha, half_life_warmup(b3, warmup, b1)
-        b3, alpha = lambda count: slow(count + 1), lambda count: final_alpha * jnp.minimum((count + 1.0) / warmup, 1)
+        b3 = lambda count: slow(count + 1)
+        alpha = lambda count: final_alpha * jnp.minimum((count + 1.0) / warmup, 1)
     return decoupled(optax.contrib.scale_by_ademamix(b1, b2, b3, alpha, eps), learning_rate, weight_decay, mask)

@@ -49,7 +49,8 @@ class AverageState(NamedTuple):
 
 
 def average_params(weight: Callable[[Array], Array]) -> optax.GradientTransformation:
-    "Keeps an average of the parameters, in float32 at least; `weight(t)` is a_t, with t from 1. To stand last in a chain."
+    """Keeps an average of the parameters, in float32 at least; `weight(t)` is a_t, with t from 1. To stand last
+    in a chain."""
     def init(params):
         return AverageState(jnp.zeros([], jnp.int32), jax.tree.map(wide, params))
 
@@ -78,10 +79,11 @@ def wsd_schedule(peak_value: float, warmup_steps: int, decay_steps: int, total_s
     "Linear warm-up, a stable part, linear decay to zero in the last `decay_steps` of `total_steps`."
     check("wsd_schedule", ">= 0", peak_value=peak_value, warmup_steps=warmup_steps, decay_steps=decay_steps)
     swept = any(isinstance(n, jax.core.Tracer) for n in (warmup_steps, decay_steps, total_steps))
-    if not swept and warmup_steps + decay_steps > total_steps:
-        raise ValueError(f"wsd_schedule: warmup_steps + decay_steps = {warmup_steps + decay_steps} is more than total_steps = {total_steps}")
+    if not swept and (steps := warmup_steps + decay_steps) > total_steps:
+        raise ValueError(f"wsd_schedule: warmup_steps + decay_steps = {steps} is more than {total_steps=}")
 
     def schedule(count):
-        up, down = 1.0 * count / jnp.maximum(warmup_steps, 1), (total_steps - 1.0 * count) / jnp.maximum(decay_steps, 1)
+        up = 1.0 * count / jnp.maximum(warmup_steps, 1)
+        down = (total_steps - 1.0 * count) / jnp.maximum(decay_steps, 1)
         return peak_value * jnp.clip(jnp.minimum(jnp.where(warmup_steps > 0, up, 1), down), 0, 1)
     return schedule

@@ -10,16 +10,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
-from .leafwise import check, decoupled, scale_by_adam_hat
+from .leafwise import Mask, Rate, Transformation, decoupled, scale_by_adam_hat
 
 # %% auto #0
 __all__ = ['mask_disagreement', 'take_sign', 'corrected', 'cautious', 'scale_by_grams', 'cautious_adamw', 'grams']
 
 # %% ../../nbs/optimizers/cautious.ipynb #a407556d
 def mask_disagreement(u: Array, g: Array, floor: float = 1e-3) -> Array:
-    "`u` without the elements whose sign is not that of `g`, scaled by the inverse of the part that remains (arXiv 2411.16085, algorithm 2)."
+    """`u` without the elements whose sign is not that of `g`, scaled by the inverse of the part that remains
+    (arXiv 2411.16085, algorithm 2)."""
     phi = (u * g > 0).astype(u.dtype)
     return u * phi / jnp.maximum(jnp.mean(phi), floor)
 
@@ -29,8 +30,9 @@ def take_sign(u: Array, g: Array) -> Array:
     return jnp.sign(g) * jnp.abs(u)
 
 
-def corrected(inner: optax.GradientTransformation, correct: Callable[[Array, Array], Array]) -> optax.GradientTransformationExtraArgs:
-    "The transformation whose directions are `correct(u, g)`, with u that of `inner`, to which +u is still uphill: before the learning rate."
+def corrected(inner: optax.GradientTransformation, correct: Callable[[Array, Array], Array]) -> Transformation:
+    """The transformation whose directions are `correct(u, g)`, with u that of `inner`, to which +u is still
+    uphill: before the learning rate."""
     inner = optax.with_extra_args_support(inner)
 
     def update(gradient, state, params=None, **extra):
@@ -40,23 +42,23 @@ def corrected(inner: optax.GradientTransformation, correct: Callable[[Array, Arr
     return optax.GradientTransformationExtraArgs(inner.init, update)
 
 
-def cautious(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+def cautious(inner: optax.GradientTransformation) -> Transformation:
     "The cautious form of `inner`, such as `cautious(optax.scale_by_lion())` (arXiv 2411.16085)."
     return corrected(inner, mask_disagreement)
 
 
-def scale_by_grams(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> optax.GradientTransformationExtraArgs:
+def scale_by_grams(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> Transformation:
     "Adam's size with the gradient's sign (arXiv 2412.17107)."
     return corrected(scale_by_adam_hat(b1, b2, eps), take_sign)
 
-# %% ../../nbs/optimizers/cautious.ipynb #b4a1504b
-def cautious_adamw(learning_rate: optax.ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6, weight_decay: float = 0.0,
-                   mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
+# %% ../../nbs/optimizers/cautious.ipynb #d4880f19
+def cautious_adamw(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
+                   weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     "Cautious AdamW (arXiv 2411.16085), with the ε of its program: `adam_hat`."
     return decoupled(cautious(scale_by_adam_hat(b1, b2, eps)), learning_rate, weight_decay, mask)
 
 
-def grams(learning_rate: optax.ScalarOrSchedule = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6, weight_decay: float = 0.0,
-          mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
+def grams(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
+          weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     "Grams (arXiv 2412.17107), with the authors' defaults."
     return decoupled(scale_by_grams(b1, b2, eps), learning_rate, weight_decay, mask)

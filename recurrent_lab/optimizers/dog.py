@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import check, leafwise
+from .leafwise import Rate, Transformation, check, leafwise
 
 # %% auto #0
 __all__ = ['LDoGState', 'scale_by_l_dog', 'l_dog']
@@ -25,8 +25,9 @@ class LDoGState(NamedTuple):
     squares: PyTree
 
 
-def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> optax.GradientTransformationExtraArgs:
-    "The gradient times L-DoG's rate (arXiv 2302.12022, section 3.3). `reps_rel` is r: 1e-6, or 1e-4 with batch normalisation."
+def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
+    """The gradient times L-DoG's rate (arXiv 2302.12022, section 3.3). `reps_rel` is r: 1e-6, or 1e-4 with
+    batch normalisation."""
     check("l_dog", "> 0", reps_rel=reps_rel)
     check("l_dog", ">= 0", eps=eps)
     norm = lambda x: jnp.sqrt(jnp.sum(x**2))
@@ -35,11 +36,14 @@ def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> optax.GradientT
         r, G = jnp.maximum(s.distance, norm(x - s.start)), s.squares + jnp.sum(g**2)
         return r / jnp.sqrt(G) * g, LDoGState(s.count, s.start, r, G)
 
-    return leafwise(LDoGState, lambda x: (x, reps_rel * (1 + norm(x)), jnp.asarray(eps, x.dtype)), rule, needs=("params",))
+    init = lambda x: (x, reps_rel * (1 + norm(x)), jnp.asarray(eps, x.dtype))
+    return leafwise(LDoGState, init, rule, needs=("params",))
 
 
-def l_dog(learning_rate: optax.ScalarOrSchedule = 1.0, reps_rel: float = 1e-6, eps: float = 1e-8,
-          weight_decay: float = 0.0) -> optax.GradientTransformationExtraArgs:
-    "L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program; the learning rate is best left at 1. `init` needs the true parameters."
+def l_dog(learning_rate: Rate = 1.0, reps_rel: float = 1e-6, eps: float = 1e-8,
+          weight_decay: float = 0.0) -> Transformation:
+    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program; the learning rate is best left at
+    1. `init` needs the true parameters."""
     check("l_dog", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
-    return optax.chain(optax.add_decayed_weights(weight_decay), scale_by_l_dog(reps_rel, eps), optax.scale_by_learning_rate(learning_rate))
+    decay, rate = optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(decay, scale_by_l_dog(reps_rel, eps), rate)

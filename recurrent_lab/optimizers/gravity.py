@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from .leafwise import check, decoupled, ema, leafwise, zeros
+from .leafwise import Rate, Transformation, check, decoupled, ema, leafwise, zeros
 
 # %% auto #0
 __all__ = ['GravityState', 'scale_by_gravity', 'gravity']
@@ -23,7 +23,7 @@ class GravityState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_gravity(noise: float, beta: float = 0.9, *, key: PRNGKeyArray) -> optax.GradientTransformationExtraArgs:
+def scale_by_gravity(noise: float, beta: float = 0.9, *, key: PRNGKeyArray) -> Transformation:
     "The direction of Gravity (arXiv 2101.09192, algorithm 1); `noise` is the standard deviation of V₀."
     check("gravity", "[0, 1]", beta=beta)
     check("gravity", ">= 0", noise=noise)
@@ -35,14 +35,14 @@ def scale_by_gravity(noise: float, beta: float = 0.9, *, key: PRNGKeyArray) -> o
 
     def init(params):
         state = quiet.init(params)
-        return state._replace(mu=jax.tree.map(lambda z: noise * z, optax.tree.random_like(key, state.mu, sampler=jax.random.normal)))
+        return state._replace(mu=optax.tree.scale(noise, optax.tree.random_like(key, state.mu)))
 
     quiet = leafwise(GravityState, zeros(1), rule)
     return quiet._replace(init=init)
 
 
-def gravity(learning_rate: optax.ScalarOrSchedule = 0.1, alpha: float = 0.01, beta: float = 0.9, *,
-            key: PRNGKeyArray) -> optax.GradientTransformationExtraArgs:
+def gravity(learning_rate: Rate = 0.1, alpha: float = 0.01, beta: float = 0.9, *,
+            key: PRNGKeyArray) -> Transformation:
     "Gravity (arXiv 2101.09192) with the authors' defaults; `alpha` is the size of the first, random steps."
     check("gravity", "> 0", learning_rate=learning_rate, alpha=alpha)
     base = learning_rate(0) if callable(learning_rate) else learning_rate

@@ -15,8 +15,8 @@ import optax
 from jaxtyping import Array, PyTree
 
 # %% auto #0
-__all__ = ['RANGES', 'ema', 'adam_hat', 'check', 'wide', 'zeros', 'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled',
-           'replay']
+__all__ = ['Transformation', 'Rate', 'Mask', 'RANGES', 'ema', 'adam_hat', 'check', 'wide', 'zeros', 'leafwise', 'AdamHatState',
+           'scale_by_adam_hat', 'decoupled', 'replay']
 
 # %% ../../nbs/optimizers/leafwise.ipynb #4efbafd8
 def ema(x: Array, y: Array, b: float) -> Array:
@@ -25,20 +25,29 @@ def ema(x: Array, y: Array, b: float) -> Array:
 
 
 def adam_hat(m: Array, v: Array, t: int, b1: float, b2: float, eps: float) -> Array:
-    "Adam's direction after `t` steps, with the ε̂ of the end of section 2 of arXiv 1412.6980: ε beside the uncorrected root."
+    """Adam's direction after `t` steps, with the ε̂ of the end of section 2 of arXiv 1412.6980: ε beside the
+    uncorrected root."""
     return m / (jnp.sqrt(v) + eps) * jnp.sqrt(1 - b2**t) / (1 - b1**t)
 
+# %% ../../nbs/optimizers/leafwise.ipynb #a05b5299
+Transformation = optax.GradientTransformationExtraArgs
+Rate = optax.ScalarOrSchedule
+Mask = PyTree | Callable | None
+
 # %% ../../nbs/optimizers/leafwise.ipynb #f3cf5cde
-RANGES = {"[0, 1)": lambda x: (0 <= x) & (x < 1), "(0, 1)": lambda x: (0 < x) & (x < 1), "[0, 1]": lambda x: (0 <= x) & (x <= 1),
-          "> 0": lambda x: x > 0, ">= 0": lambda x: x >= 0, ">= 1": lambda x: x >= 1}
+RANGES = {"[0, 1)": lambda x: (0 <= x) & (x < 1), "(0, 1)": lambda x: (0 < x) & (x < 1),
+          "[0, 1]": lambda x: (0 <= x) & (x <= 1), "> 0": lambda x: x > 0, ">= 0": lambda x: x >= 0,
+          ">= 1": lambda x: x >= 1}
 
 
 def check(who: str, allowed: str, **given) -> None:
-    "ValueError if one of the hyper-parameters `given` is outside the range `allowed`, one of `RANGES`. Schedules and tracers pass."
+    """ValueError if one of the hyper-parameters `given` is outside the range `allowed`, one of `RANGES`.
+    Schedules and tracers pass."""
     for name, value in given.items():
         if callable(value) or isinstance(value, jax.core.Tracer): continue
         if not np.all(RANGES[allowed](np.asarray(value))):
-            raise ValueError(f"{who}: {name} must be {'in ' if ',' in allowed else ''}{allowed}, given {name}={value}")
+            inside = "in " if "," in allowed else ""
+            raise ValueError(f"{who}: {name} must be {inside}{allowed}, given {name}={value}")
 
 # %% ../../nbs/optimizers/leafwise.ipynb #11f5e2d5
 def wide(x: Array) -> Array:
@@ -51,20 +60,25 @@ def zeros(n: int = 1) -> Callable:
     return lambda p: tuple(jnp.zeros_like(p) for _ in range(n))
 
 
-def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = ()) -> optax.GradientTransformationExtraArgs:
+def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = ()) -> Transformation:
     """The transformation that follows `rule(g, state, *needed) -> (u, state)` on every array.
 
-    `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array. `needs` names what else the
-    rule wants: "params", or extra arguments of `update` that are trees like the gradient. ValueError if `update` lacks one."""
-    def split(tree, fields): return tuple(jax.tree.map(lambda _, leaf: leaf[i], tree, fields) for i in range(len(State._fields) - 1))
+    `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array. `needs`
+    names what else the rule wants: "params", or extra arguments of `update` that are trees like the gradient.
+    ValueError if `update` lacks one."""
+    def trees(like, tuples, n):
+        "The tree of tuples of n as a tuple of n trees."
+        return tuple(jax.tree.map(lambda _, leaf: leaf[i], like, tuples) for i in range(n))
 
     def init_fn(params: PyTree):
-        return State(jnp.zeros([], jnp.int32), *split(params, jax.tree.map(lambda p: init(wide(p)), params)))
+        fields = jax.tree.map(lambda p: init(wide(p)), params)
+        return State(jnp.zeros([], jnp.int32), *trees(params, fields, len(State._fields) - 1))
 
     def update_fn(updates: PyTree, state, params: PyTree | None = None, **extra):
         count, given = optax.safe_increment(state.count), {"params": params} | extra
         for name in needs:
-            if given.get(name) is None: raise ValueError(f"{State.__name__.removesuffix('State')}: update needs {name}=")
+            if given.get(name) is None:
+                raise ValueError(f"{State.__name__.removesuffix('State')}: update needs {name}=")
 
         def one(g, *rest):
             fields, needed = rest[: len(state) - 1], map(wide, rest[len(state) - 1 :])
@@ -72,7 +86,8 @@ def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...]
             return u.astype(g.dtype), *jax.tree.map(lambda x, old: x.astype(old.dtype), tuple(new)[1:], fields)
 
         both = jax.tree.map(one, updates, *state[1:], *(given[name] for name in needs))
-        return jax.tree.map(lambda _, b: b[0], updates, both), State(count, *split(updates, jax.tree.map(lambda _, b: b[1:], updates, both)))
+        u, *fields = trees(updates, both, len(state))
+        return u, State(count, *fields)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
 
@@ -84,7 +99,7 @@ class AdamHatState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> optax.GradientTransformationExtraArgs:
+def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> Transformation:
     "Adam with ε beside the uncorrected root: `optax.scale_by_adam` but for that."
     check("adam_hat", "[0, 1)", b1=b1, b2=b2)
     check("adam_hat", ">= 0", eps=eps)
@@ -96,15 +111,18 @@ def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> 
     return leafwise(AdamHatState, zeros(2), rule)
 
 # %% ../../nbs/optimizers/leafwise.ipynb #d40df42b
-def decoupled(direction: optax.GradientTransformation, learning_rate: optax.ScalarOrSchedule, weight_decay: float = 0.0,
-              mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
-    "The optimizer that steps along `direction`, with decoupled weight decay on the parameters that `mask` selects (arXiv 1711.05101)."
+def decoupled(direction: optax.GradientTransformation, learning_rate: Rate, weight_decay: float = 0.0,
+              mask: Mask = None) -> Transformation:
+    """The optimizer that steps along `direction`, with decoupled weight decay on the parameters that `mask`
+    selects (arXiv 1711.05101)."""
     check("learning rate and decay", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
-    return optax.chain(direction, optax.add_decayed_weights(weight_decay, mask), optax.scale_by_learning_rate(learning_rate))
+    decay, rate = optax.add_decayed_weights(weight_decay, mask), optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(direction, decay, rate)
 
 
 def replay(optimizer: optax.GradientTransformation, params: PyTree, gradients: PyTree, **extra) -> PyTree:
-    "The parameters (T, ...) after each of the gradients (T, ...). `extra`: what else `update` wants, the same in every step."
+    """The parameters (T, ...) after each of the gradients (T, ...). `extra`: what else `update` wants, the same
+    in every step."""
     def step(carry, g):
         params, state = carry
         updates, state = optimizer.update(g, state, params, **extra)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import check, decoupled, leafwise, zeros
+from .leafwise import Rate, Transformation, check, decoupled, leafwise, zeros
 from .muon import is_matrix, split
 
 # %% auto #0
@@ -24,8 +24,9 @@ class MarsState(NamedTuple):
     last: PyTree
 
 
-def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> optax.GradientTransformationExtraArgs:
-    "MARS's corrected gradient, approximate form (arXiv 2411.10438, eq. 10): first in a chain. `b1`: that of the optimizer after it."
+def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> Transformation:
+    """MARS's corrected gradient, approximate form (arXiv 2411.10438, eq. 10): first in a chain. `b1`: that of
+    the optimizer after it."""
     check("mars", "[0, 1)", b1=b1)
     check("mars", ">= 0", gamma=gamma)
 
@@ -36,15 +37,18 @@ def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> optax.GradientTra
     return leafwise(MarsState, zeros(1), rule)
 
 
-def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, gamma: float = 0.025) -> optax.GradientTransformationExtraArgs:
+def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
+                  gamma: float = 0.025) -> Transformation:
     "Adam of MARS's gradient."
     return optax.chain(correct_by_mars(gamma, b1), optax.scale_by_adam(b1, b2, eps))
 
 
-def mars(learning_rate: optax.ScalarOrSchedule = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
-         gamma: float = 0.025, learning_rate_1d: optax.ScalarOrSchedule = 3e-3, b1_1d: float = 0.9, b2_1d: float = 0.95,
-         weight_decay_1d: float = 0.1, optimize_1d: bool = False) -> optax.GradientTransformationExtraArgs:
-    "MARS-AdamW (arXiv 2411.10438) with the authors' defaults: arrays of one axis go to AdamW unless `optimize_1d`."
+def mars(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
+         weight_decay: float = 0.0, gamma: float = 0.025, learning_rate_1d: Rate = 3e-3, b1_1d: float = 0.9,
+         b2_1d: float = 0.95, weight_decay_1d: float = 0.1, optimize_1d: bool = False) -> Transformation:
+    """MARS-AdamW (arXiv 2411.10438) with the authors' defaults: arrays of one axis go to AdamW unless
+    `optimize_1d`."""
     corrected = decoupled(scale_by_mars(b1, b2, eps, gamma), learning_rate, weight_decay)
     if optimize_1d: return corrected
-    return split(is_matrix, corrected, decoupled(optax.scale_by_adam(b1_1d, b2_1d, eps), learning_rate_1d, weight_decay_1d))
+    adamw = decoupled(optax.scale_by_adam(b1_1d, b2_1d, eps), learning_rate_1d, weight_decay_1d)
+    return split(is_matrix, corrected, adamw)

@@ -14,6 +14,6 @@ __all__ = ['state_bytes']
 
 # %% ../../nbs/optimizers/overview.ipynb #658f4441
 def state_bytes(optimizer: optax.GradientTransformation, params: PyTree) -> float:
-    "The bytes of the optimizer's state for each parameter of `params` (arrays, or their shapes); nothing is allocated."
-    state = jax.eval_shape(optimizer.init, params)
-    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state)) / sum(x.size for x in jax.tree.leaves(params))
+    "The bytes of state for each parameter of `params`, arrays or their shapes; nothing is allocated."
+    state, params = jax.tree.leaves(jax.eval_shape(optimizer.init, params)), jax.tree.leaves(params)
+    return sum(x.size * x.dtype.itemsize for x in state) / sum(x.size for x in params)

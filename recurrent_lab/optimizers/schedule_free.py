@@ -8,13 +8,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
-from .leafwise import check
+from .leafwise import Transformation, check
 
 # %% auto #0
 __all__ = ['schedule_free_adamw', 'schedule_free_sgd']
 
 # %% ../../nbs/optimizers/schedule_free.ipynb #431913c7
-def _averaged(base, learning_rate: float, warmup_steps: int, b1: float) -> optax.GradientTransformationExtraArgs:
+def _averaged(base, learning_rate: float, warmup_steps: int, b1: float) -> Transformation:
     "optax's Schedule-Free around base(schedule)."
     check("schedule_free", "(0, 1)", b1=b1)
     check("schedule_free", ">= 0", learning_rate=learning_rate, warmup_steps=warmup_steps)
@@ -22,19 +22,23 @@ def _averaged(base, learning_rate: float, warmup_steps: int, b1: float) -> optax
     return optax.contrib.schedule_free(base(rate), lambda count: rate(count - 1), b1)
 
 
-def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-                        weight_decay: float = 0.0) -> optax.GradientTransformationExtraArgs:
-    "Schedule-Free AdamW (arXiv 2405.15682, algorithm 1). Evaluate at `optax.contrib.schedule_free_eval_params(state, params)`."
+def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1: float = 0.9,
+                        b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> Transformation:
+    """Schedule-Free AdamW (arXiv 2405.15682, algorithm 1). Evaluate at
+    `optax.contrib.schedule_free_eval_params(state, params)`."""
     check("schedule_free", "[0, 1)", b2=b2)
     check("schedule_free", ">= 0", eps=eps, weight_decay=weight_decay)
     rms = optax.scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True)
-    base = lambda rate: optax.chain(rms, optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(rate))
+    decay = optax.add_decayed_weights(weight_decay)
+    base = lambda rate: optax.chain(rms, decay, optax.scale_by_learning_rate(rate))
     return _averaged(base, learning_rate, warmup_steps, b1)
 
 
 def schedule_free_sgd(learning_rate: float = 1.0, warmup_steps: int = 0, b1: float = 0.9,
-                      weight_decay: float = 0.0) -> optax.GradientTransformationExtraArgs:
-    "Schedule-Free SGD (arXiv 2405.15682, section 2). Evaluate at `optax.contrib.schedule_free_eval_params(state, params)`."
+                      weight_decay: float = 0.0) -> Transformation:
+    """Schedule-Free SGD (arXiv 2405.15682, section 2). Evaluate at
+    `optax.contrib.schedule_free_eval_params(state, params)`."""
     check("schedule_free", ">= 0", weight_decay=weight_decay)
-    base = lambda rate: optax.chain(optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(rate))
+    decay = optax.add_decayed_weights(weight_decay)
+    base = lambda rate: optax.chain(decay, optax.scale_by_learning_rate(rate))
     return _averaged(base, learning_rate, warmup_steps, b1)

@@ -14,7 +14,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from .leafwise import check, decoupled, ema, wide
+from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, wide
 
 # %% auto #0
 __all__ = ['SophiaGState', 'scale_by_sophia_g', 'sophia_g', 'sampled_gradient']
@@ -27,12 +27,13 @@ class SophiaGState(NamedTuple):
 
 
 def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-                      interval: int = 10) -> optax.GradientTransformationExtraArgs:
-    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3); `batch_size` counts predictions (tokens).
+                      interval: int = 10) -> Transformation:
+    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3); `batch_size`
+    counts predictions (tokens).
 
-    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree, or (under `optax.partition`)
-    the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after steps k, 2k, ..., which is the same); a function costs
-    nothing in between, save under `vmap`."""
+    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree, or
+    (under `optax.partition`) the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after steps k,
+    2k, ..., which is the same); a function costs nothing in between, save under `vmap`."""
     check("sophia_g", "[0, 1)", b1=b1, b2=b2)
     check("sophia_g", "> 0", rho=rho, batch_size=batch_size)
     check("sophia_g", ">= 1", interval=interval)
@@ -44,23 +45,28 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
 
     def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree] | PyTree, **extra):
         m = average(s.mu, g, b1)
-        is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))  # an Equinox module is callable, too
+        # callable(hess_grad) would not do: a gradient that is an Equinox module is callable, too
+        is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))
         ghat = (lambda params: hess_grad) if is_tree else hess_grad
         estimate = lambda h: average(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
         h = lax.cond((s.count > 0) & (s.count % interval == 0), estimate, lambda h: h, s.h)
-        u = jax.tree.map(lambda g, m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1).astype(g.dtype), g, m, h)
+        clipped = lambda m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1)
+        u = jax.tree.map(lambda g, m, h: clipped(m, h).astype(g.dtype), g, m, h)
         return u, SophiaGState(optax.safe_increment(s.count), m, h)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def sophia_g(learning_rate: optax.ScalarOrSchedule, batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-             weight_decay: float = 0.1, interval: int = 10, mask: PyTree | Callable | None = None) -> optax.GradientTransformationExtraArgs:
-    "Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and `sampled_gradient` for a classifier."
+def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
+             weight_decay: float = 0.1, interval: int = 10, mask: Mask = None) -> Transformation:
+    """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and `sampled_gradient`
+    for a classifier."""
     return decoupled(scale_by_sophia_g(batch_size, b1, b2, rho, interval), learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/sophia.ipynb #034dbc88
 def sampled_gradient(logits: Callable[[PyTree], Array], params: PyTree, *, key: Array) -> PyTree:
-    "The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from their own softmax."
-    labels = jax.random.categorical(key, lax.stop_gradient(logits(params)))
-    return jax.grad(lambda p: optax.losses.softmax_cross_entropy_with_integer_labels(logits(p), labels).mean())(params)
+    """The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from their own
+    softmax."""
+    labels = jax.random.categorical(key, logits(params))
+    cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels
+    return jax.grad(lambda p: cross_entropy(logits(p), labels).mean())(params)
