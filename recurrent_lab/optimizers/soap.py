@@ -13,7 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Mask, Rate, Transformation, adam_hat, check, ema, leafwise, zeros
+from .leafwise import (Mask, Rate, Transformation, adam_hat, check, ema,
+                                               leafwise, zeros)
 
 # %% auto #0
 __all__ = ['factor', 'rotate', 'preconditioned', 'identities', 'eigenbasis', 'refresh', 'SOAPState', 'scale_by_soap',
@@ -27,11 +28,12 @@ def factor(g: Array, axis: int) -> Float[Array, "n n"]:
 
 
 def rotate(g: Array, basis: tuple[Array | None, ...], back: bool = False) -> Array:
-    """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with `back`,
-    the way back."""
+    """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with
+    `back`, the way back."""
     for axis, Q in enumerate(basis):
         if Q is not None:
-            g = jnp.moveaxis(jnp.tensordot(g, Q, axes=(axis, 1 if back else 0), precision="highest"), -1, axis)
+            g = jnp.tensordot(g, Q, axes=(axis, 1 if back else 0), precision="highest")
+            g = jnp.moveaxis(g, -1, axis)
     return g
 
 
@@ -51,7 +53,8 @@ def eigenbasis(L: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 
 def refresh(basis: tuple, factors: tuple, V: Array) -> tuple[tuple, Array]:
-    "The basis after one step of orthogonal iteration with the new factors, and V in the order of its columns."
+    """The basis after one step of orthogonal iteration with the new factors, and V in the order of its
+    columns."""
     new = []
     for axis, (Q, L) in enumerate(zip(basis, factors)):
         if Q is not None:
@@ -71,20 +74,21 @@ class SOAPState(NamedTuple):
     basis: PyTree
 
 
-def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8, shampoo_beta: float | None = None,
-                  precondition_frequency: int = 10, max_precond_dim: int = 10_000,
-                  precondition_1d: bool = False) -> Transformation:
-    """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its program).
+def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
+                  shampoo_beta: float | None = None, precondition_frequency: int = 10,
+                  max_precond_dim: int = 10_000, precondition_1d: bool = False) -> Transformation:
+    """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its
+    program).
 
     `shampoo_beta` is the decay of the factors (None: `b2`); the basis is refreshed every
     `precondition_frequency` steps. An axis longer than `max_precond_dim`, and arrays of one axis unless
-    `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not unique,
-    and what follows depends on it: do not expect the same digits from another machine for matrices that are not
-    square. Under `vmap` of the state the basis is computed in every step."""
-    check("soap", "[0, 1)", b1=b1, b2=b2, **({} if shampoo_beta is None else {"shampoo_beta": shampoo_beta}))
+    `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not
+    unique, and what follows depends on it: do not expect the same digits from another machine for
+    matrices that are not square. Under `vmap` of the state the basis is computed in every step."""
+    b_factor = b2 if shampoo_beta is None else shampoo_beta
+    check("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
     check("soap", ">= 1", precondition_frequency=precondition_frequency, max_precond_dim=max_precond_dim)
     check("soap", ">= 0", eps=eps)
-    b_factor = b2 if shampoo_beta is None else shampoo_beta
 
     def init(p):
         axes = preconditioned(p, max_precond_dim, precondition_1d)
@@ -95,7 +99,8 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8, shampoo
         rotated = rotate(g, s.basis)
         m, v = jnp.where(t > 0, ema(s.mu, g, b1), 0), jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
         u = rotate(adam_hat(rotate(m, s.basis), v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
-        factors = tuple(None if L is None else ema(L, factor(g, i), b_factor) for i, L in enumerate(s.factors))
+        gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
+        factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
         first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), v)
         later = lambda: refresh(s.basis, factors, v)
         due = t % precondition_frequency == 0
@@ -110,7 +115,8 @@ class DecayAfterState(NamedTuple):
 
 
 def decay_after(learning_rate: Rate, weight_decay: float) -> optax.GradientTransformation:
-    "Decay of the parameters that the updates lead to, from the second step on: to stand last in a chain."
+    """Decay of the parameters that the updates lead to, from the second step on: to stand last in a
+    chain."""
     def update(updates, state, params):
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
         shrink = jnp.where(state.count == 0, 0.0, rate * weight_decay)
@@ -124,5 +130,5 @@ def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: fl
     "SOAP (arXiv 2409.11321) with the authors' defaults. `options`: those of `scale_by_soap`."
     check("soap", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = decay_after(learning_rate, weight_decay)
-    return optax.chain(scale_by_soap(b1, b2, eps, **options), optax.scale_by_learning_rate(learning_rate),
-                       decay if mask is None else optax.masked(decay, mask))
+    direction, rate = scale_by_soap(b1, b2, eps, **options), optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(direction, rate, decay if mask is None else optax.masked(decay, mask))

@@ -28,12 +28,12 @@ class SophiaGState(NamedTuple):
 
 def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
                       interval: int = 10) -> Transformation:
-    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3); `batch_size`
-    counts predictions (tokens).
+    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3);
+    `batch_size` counts predictions (tokens).
 
-    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree, or
-    (under `optax.partition`) the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after steps k,
-    2k, ..., which is the same); a function costs nothing in between, save under `vmap`."""
+    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree,
+    or (under `optax.partition`) the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after
+    steps k, 2k, ..., which is the same); a function costs nothing in between, save under `vmap`."""
     check("sophia_g", "[0, 1)", b1=b1, b2=b2)
     check("sophia_g", "> 0", rho=rho, batch_size=batch_size)
     check("sophia_g", ">= 1", interval=interval)
@@ -57,16 +57,18 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-             weight_decay: float = 0.1, interval: int = 10, mask: Mask = None) -> Transformation:
-    """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and `sampled_gradient`
-    for a classifier."""
-    return decoupled(scale_by_sophia_g(batch_size, b1, b2, rho, interval), learning_rate, weight_decay, mask)
+def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99,
+             rho: float = 0.04, weight_decay: float = 0.1, interval: int = 10,
+             mask: Mask = None) -> Transformation:
+    """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and
+    `sampled_gradient` for a classifier."""
+    direction = scale_by_sophia_g(batch_size, b1, b2, rho, interval)
+    return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/sophia.ipynb #034dbc88
 def sampled_gradient(logits: Callable[[PyTree], Array], params: PyTree, *, key: Array) -> PyTree:
-    """The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from their own
-    softmax."""
+    """The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from
+    their own softmax."""
     labels = jax.random.categorical(key, logits(params))
     cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels
     return jax.grad(lambda p: cross_entropy(logits(p), labels).mean())(params)
