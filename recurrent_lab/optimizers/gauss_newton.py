@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Transformation, check
+from .leafwise import Transformation, check, wide
 
 # %% auto #0
 __all__ = ['batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'scale_by_gauss_newton']
@@ -22,17 +22,19 @@ def batch_system(kernel: Float[Array, "n n"], Q: Float[Array, "B C C"], r: Float
                  damping: float) -> Float[Array, "n"]:
     "(λB + Q K)^-1 r, with K = J Jᵀ and n = BC."
     B, C, _ = Q.shape
-    QK = jnp.einsum("bij,bjn->bin", Q, kernel.reshape(B, C, -1), precision="highest").reshape(kernel.shape)
-    return jnp.linalg.solve(damping * B * jnp.eye(len(r), dtype=r.dtype) + QK, r)
+    QK = jnp.einsum("bij,bjn->bin", Q, kernel.reshape(B, C, -1), precision="highest")
+    return jnp.linalg.solve(damping * B * jnp.eye(B * C, dtype=r.dtype) + QK.reshape(B * C, -1), r)
 
 
 def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callable[[Array, Array], Array],
                  params: PyTree, targets: Array, damping: float, layerwise: bool = False) -> PyTree:
-    """The direction (H + damping)^-1 g, a tree like `params`, to be subtracted (arXiv 2405.14402, eq. 13).
+    """The direction d, a tree like `params`, to be subtracted (arXiv 2405.14402, eq. 13).
 
     `predict(params)` is the outputs (B, C), `loss(output, target)` that of one example. `layerwise`: one
-    system for each layer, the arrays whose paths differ in the last name only. Memory: the Jacobian, B·C·d."""
+    system for each layer, the arrays whose paths differ in the last name only. In float32 at least; memory:
+    the Jacobian, B·C·d."""
     check("gauss_newton", "> 0", damping=damping)
+    params = jax.tree.map(wide, params)
     z = predict(params)
     r = jax.vmap(jax.grad(loss))(z, targets).reshape(-1)
     Q = jax.vmap(jax.hessian(loss))(z, targets)  # (B, C, C)
@@ -43,13 +45,17 @@ def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callabl
     for layer, j in zip(layers, J):
         kernels[layer] += jnp.matmul(j, j.T, precision="highest")
     x = {layer: batch_system(kernel, Q, r, damping) for layer, kernel in kernels.items()}
-    return tree.unflatten([(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)])
+    d = [(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)]
+    return tree.unflatten(d)
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #8346cb22
-def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callable[[Array, Array], Array],
-                    params: PyTree, targets: Array, damping: float, iterations: int) -> PyTree:
+def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
+                    loss: Callable[[Array, Array], Array], params: PyTree, targets: Array, damping: float,
+                    iterations: int) -> PyTree:
     "`gauss_newton` by conjugate gradients, without a matrix: approximate if the `iterations` are few."
-    check("gauss_newton_cg", "> 0", damping=damping, iterations=iterations)
+    check("gauss_newton_cg", "> 0", damping=damping)
+    check("gauss_newton_cg", ">= 1", iterations=iterations)
+    params = jax.tree.map(wide, params)
     z, push = jax.linearize(predict, params)
     pull = jax.linear_transpose(push, params)
     total = lambda z: jnp.mean(jax.vmap(loss)(z, targets))
@@ -72,8 +78,8 @@ def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTr
 # %% ../../nbs/optimizers/gauss_newton.ipynb #74271492
 def scale_by_gauss_newton(loss: Callable[[Array, Array], Array], damping: float,
                           layerwise: bool = False) -> Transformation:
-    """The direction of `gauss_newton`. `update` needs `params`, `predict` and `targets`; what comes in is not
-    used, so that nothing before it in a chain has an effect. Without state."""
+    """The direction of `gauss_newton`. `update` needs `params`, `predict` and `targets`; what comes in is
+    not used, so that nothing before it in a chain has an effect. Without state."""
     check("gauss_newton", "> 0", damping=damping)
 
     def update(updates, state, params=None, *, predict, targets, **extra):

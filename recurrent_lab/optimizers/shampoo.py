@@ -42,7 +42,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
     """Shampoo (arXiv 1802.09568, algorithms 1 and 2), of the momentum with decay `b1`.
 
     `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a
-    matrix; an array of k axes has 2·power/k. The roots are renewed every `precondition_frequency` steps.
+    matrix; an array of k axes has 2·power/k. The roots are new every `precondition_frequency` steps.
     Axes without a factor: as in `scale_by_soap`."""
     check("shampoo", "[0, 1)", b1=b1, **({} if b2 is None else {"b2": b2}))
     check("shampoo", "> 0", eps=eps, power=power)
