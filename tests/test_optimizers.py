@@ -29,7 +29,7 @@ OPTIMIZERS = {
     "cautious lion": (0.01, lambda lr, b1: ours.decoupled(ours.cautious(optax.scale_by_lion(b1)), lr), 0.9),
     "grams": (0.03, lambda lr, b1: ours.grams(lr, b1), 0.9),
     "mars": (0.03, lambda lr, gamma: ours.mars(lr, gamma=gamma, optimize_1d=True), 0.05),
-    "sophia_g": (0.01, lambda lr, rho: ours.sophia_g(lr, 16, rho=rho, interval=3), 0.05),
+    "sophia_g": (0.03, lambda lr, rho: ours.sophia_g(lr, 16, rho=rho, interval=3), 30.0),
     "accelerated_sgd": (0.01, lambda lr, alpha: ours.accelerated_sgd(lr, 0.9, alpha), 1.0),
     "simplified_ademamix": (
         0.003, lambda lr, b1: ours.simplified_ademamix(lr, b1, alpha=2.0, b1_warmup=20, min_b1=0.5), 0.9),
@@ -47,7 +47,7 @@ OPTIMIZERS = {
     "schedule_free_adamw": (0.03, lambda lr, b1: ours.schedule_free_adamw(lr, 5, b1), 0.9),
     "schedule_free_sgd": (0.3, lambda lr, b1: ours.schedule_free_sgd(lr, 5, b1), 0.9),
     "gauss_newton": (0.3, lambda lr, damping: ours.decoupled(ours.scale_by_gauss_newton(square, damping), lr), 0.1),
-    "grades": (0.03, lambda lr, tau: ours.grades(optax.adam(lr), 30, tau), 0.5),
+    "grades": (0.03, lambda lr, tau: ours.grades(optax.adam(lr), 30, tau), 0.05),
     "clip_by_array_norm": (0.1, lambda lr, c: optax.chain(ours.clip_by_array_norm(c), optax.sgd(lr)), 0.3),
 }
 every_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -110,7 +110,8 @@ def test_a_population_sweeps_the_numbers(name):
     assert loss(first) < 0.7 * loss(MODEL)
     close(first, last(learn(make(lr, number))[0]), rtol=1e-3, atol=1e-4)
     for other in (other_number, other_rate):
-        assert not np.allclose(first.layers[0].weight, other.layers[0].weight, rtol=0, atol=1e-4)
+        far = jax.tree.map(lambda a, b: jnp.abs(a - b).max(), first, other)
+        assert max(jax.tree.leaves(far)) > 1e-4
 
 
 # a step of Gauss-Newton is of the whole model
