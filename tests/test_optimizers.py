@@ -29,7 +29,7 @@ OPTIMIZERS = {
     "cautious lion": (0.01, lambda lr, b1: ours.decoupled(ours.cautious(optax.scale_by_lion(b1)), lr), 0.9),
     "grams": (0.03, lambda lr, b1: ours.grams(lr, b1), 0.9),
     "mars": (0.03, lambda lr, gamma: ours.mars(lr, gamma=gamma, optimize_1d=True), 0.05),
-    "sophia_g": (0.03, lambda lr, rho: ours.sophia_g(lr, 16, rho=rho, interval=3), 30.0),
+    "sophia_g": (0.03, lambda lr, rho: ours.sophia_g(lr, 16, rho=rho, update_interval=3), 30.0),
     "accelerated_sgd": (0.01, lambda lr, alpha: ours.accelerated_sgd(lr, 0.9, alpha), 1.0),
     "simplified_ademamix": (
         0.003, lambda lr, b1: ours.simplified_ademamix(lr, b1, alpha=2.0, b1_warmup=20, min_b1=0.5), 0.9),
@@ -170,7 +170,7 @@ def test_what_takes_a_tree_takes_a_filtered_module(name):
     (lambda: ours.soap(precondition_frequency=0), r"soap: precondition_frequency must be >= 1, given precondition_fre"),
     (lambda: ours.soap(-1.0), r"soap: learning_rate must be >= 0"),
     (lambda: ours.shampoo(0.1, eps=0.0), r"shampoo: eps must be > 0"),
-    (lambda: ours.muon(momentum=-0.1), r"muon: momentum must be in \[0, 1\)"),
+    (lambda: ours.muon(beta=-0.1), r"muon: beta must be in \[0, 1\)"),
     (lambda: ours.adalayer(0.1, b2=jnp.array([0.9, 1.1])), r"adalayer: b2 must be in \[0, 1\)"),
     (lambda: ours.scale_by_adam_hat(eps=-1.0), r"adam_hat: eps must be >= 0"),
     (lambda: ours.cautious_adamw(0.1, weight_decay=-1.0), r"weight_decay must be >= 0"),

@@ -40,19 +40,19 @@ class MuonState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_muon(momentum: float = 0.95, nesterov: bool = True, ns_steps: int = 5) -> Transformation:
+def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5) -> Transformation:
     """Orthogonalised momentum. Rows are outputs, as in `eqx.nn.Linear`; the axes after the first are
     taken as one.
 
     `optax.contrib.scale_by_muon` corrects the bias of M and of G by different factors, so that its
     mixture of the two is another one in the first tens of steps; the author corrects none."""
-    check("muon", "[0, 1)", momentum=momentum)
+    check("muon", "[0, 1)", beta=beta)
     check("muon", ">= 1", ns_steps=ns_steps)
 
     def rule(g, s):
         if g.ndim < 2: raise ValueError(f"muon: an array of shape {g.shape} has no rows: use `split`")
-        m = ema(s.mu, g, momentum)
-        N = (ema(m, g, momentum) if nesterov else m).reshape(len(g), -1)
+        m = ema(s.mu, g, beta)
+        N = (ema(m, g, beta) if nesterov else m).reshape(len(g), -1)
         u = orthogonalize(N, ns_steps) * max(1, N.shape[0] / N.shape[1]) ** 0.5
         return u.reshape(g.shape), MuonState(s.count, m)
 
@@ -76,13 +76,13 @@ def is_matrix(path: str, p: Array) -> bool:
     return p.ndim >= 2
 
 
-def muon(learning_rate: Rate = 0.02, momentum: float = 0.95, weight_decay: float = 0.0,
+def muon(learning_rate: Rate = 0.02, beta: float = 0.95, weight_decay: float = 0.0,
          nesterov: bool = True, ns_steps: int = 5, adam_learning_rate: Rate = 3e-4, adam_b1: float = 0.9,
          adam_b2: float = 0.95, adam_eps: float = 1e-10,
          select: Callable[[str, Array], bool] = is_matrix) -> Transformation:
     """Muon for the arrays that `select(path, array)` chooses, AdamW for the others, with the author's
     defaults."""
-    orthogonal = scale_by_muon(momentum, nesterov, ns_steps)
+    orthogonal = scale_by_muon(beta, nesterov, ns_steps)
     adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps)
     return split(select, decoupled(orthogonal, learning_rate, weight_decay),
                  decoupled(adam, adam_learning_rate, weight_decay))

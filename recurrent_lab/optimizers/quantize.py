@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['E2M1', 'E4M3', 'E5M2', 'int_scale', 'round_int', 'Float', 'round_float', 'round_mx', 'straight_through']
+__all__ = ['E2M1', 'E4M3', 'E5M2', 'int_scale', 'round_int', 'Format', 'round_float', 'round_mx', 'straight_through']
 
 # %% ../../nbs/optimizers/quantize.ipynb #a7218ae9
 def int_scale(w: Array, bits: int) -> Array:
@@ -30,25 +30,25 @@ def round_int(w: Array, scale: Array, *, key: PRNGKeyArray | None = None) -> Arr
     if key is None: return jnp.round(x) * scale
     return (jnp.floor(x) + jax.random.bernoulli(key, x - jnp.floor(x))) * scale
 
-# %% ../../nbs/optimizers/quantize.ipynb #a154fda4
-class Float(NamedTuple):
+# %% ../../nbs/optimizers/quantize.ipynb #595e426c
+class Format(NamedTuple):
     "A small floating-point format: bits of mantissa, smallest exponent, largest value."
     mantissa: int
     e_min: int
     largest: float
 
 
-E2M1, E4M3, E5M2 = Float(1, 0, 6.0), Float(3, -6, 448.0), Float(2, -14, 57344.0)
+E2M1, E4M3, E5M2 = Format(1, 0, 6.0), Format(3, -6, 448.0), Format(2, -14, 57344.0)
 
 
-def round_float(x: Array, format: Float) -> Array:
+def round_float(x: Array, format: Format) -> Array:
     "The nearest value of the format, ties to even; values beyond the largest become it."
     e = jnp.maximum(jnp.frexp(x)[1] - 1, format.e_min)
     step = jnp.ldexp(jnp.ones_like(x), e - format.mantissa)
     return jnp.clip(jnp.round(x / step) * step, -format.largest, format.largest)
 
-# %% ../../nbs/optimizers/quantize.ipynb #2c29fd53
-def round_mx(w: Array, format: Float, block: int = 32) -> Array:
+# %% ../../nbs/optimizers/quantize.ipynb #0ddb6044
+def round_mx(w: Array, format: Format, block: int = 32) -> Array:
     """`w` with each `block` elements of the last axis in `format`, under a common power of two (OCP MX
     1.0).
 
