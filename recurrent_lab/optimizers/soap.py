@@ -30,10 +30,9 @@ def factor(g: Array, axis: int) -> Float[Array, "n n"]:
 def rotate(g: Array, basis: tuple[Array | None, ...], back: bool = False) -> Array:
     """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with
     `back`, the way back."""
-    for axis, Q in enumerate(basis):
-        if Q is not None:
-            g = jnp.tensordot(g, Q, axes=(axis, 1 if back else 0), precision="highest")
-            g = jnp.moveaxis(g, -1, axis)
+    for Q in basis:  # the first axis becomes the last; after all of them, the order is the old one
+        turn = lambda g, Q: jnp.tensordot(g, Q, axes=(0, 1 if back else 0), precision="highest")
+        g = jnp.moveaxis(g, 0, -1) if Q is None else turn(g, Q)
     return g
 
 
@@ -52,9 +51,9 @@ def eigenbasis(L: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return jnp.linalg.eigh(L + 1e-30 * jnp.eye(len(L), dtype=L.dtype))[1][:, ::-1]
 
 
-def refresh(basis: tuple, factors: tuple, V: Array) -> tuple[tuple, Array]:
-    """The basis after one step of orthogonal iteration with the new factors, and V in the order of its
-    columns."""
+def refresh(basis: tuple, factors: tuple, M: Array, V: Array) -> tuple[tuple, Array, Array]:
+    """The basis after one step of orthogonal iteration with the new factors, M in its coordinates, and V in
+    the order of its columns."""
     new = []
     for axis, (Q, L) in enumerate(zip(basis, factors)):
         if Q is not None:
@@ -62,14 +61,14 @@ def refresh(basis: tuple, factors: tuple, V: Array) -> tuple[tuple, Array]:
             order = jnp.argsort(-jnp.sum(Q * LQ, axis=0))
             V, Q = jnp.take(V, order, axis), jnp.linalg.qr(LQ[:, order])[0]
         new.append(Q)
-    return tuple(new), V
+    return tuple(new), rotate(rotate(M, basis, back=True), tuple(new)), V
 
 # %% ../../nbs/optimizers/soap.ipynb #0a5d97dd
 class SOAPState(NamedTuple):
     "`factors` and `basis` have, for each array, a tuple with a matrix for each axis, or None."
     count: Array
-    mu: PyTree  # in the parameters' coordinates
-    nu: PyTree  # in those of the basis
+    mu: PyTree  # in the coordinates of the basis, like nu
+    nu: PyTree
     factors: PyTree
     basis: PyTree
 
@@ -97,14 +96,15 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
     def rule(g, s):
         t = s.count - 1
         rotated = rotate(g, s.basis)
-        m, v = jnp.where(t > 0, ema(s.mu, g, b1), 0), jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
-        u = rotate(adam_hat(rotate(m, s.basis), v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
+        m = jnp.where(t > 0, ema(s.mu, rotated, b1), 0)
+        v = jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
+        u = rotate(adam_hat(m, v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
         gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
         factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
-        first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), v)
-        later = lambda: refresh(s.basis, factors, v)
+        first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), m, v)
+        later = lambda: refresh(s.basis, factors, m, v)
         due = t % precondition_frequency == 0
-        basis, v = lax.cond(due, lambda: lax.cond(t == 0, first, later), lambda: (s.basis, v))
+        basis, m, v = lax.cond(due, lambda: lax.cond(t == 0, first, later), lambda: (s.basis, m, v))
         return u, SOAPState(s.count, m, v, factors, basis)
 
     return leafwise(SOAPState, init, rule)
