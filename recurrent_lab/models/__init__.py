@@ -8,7 +8,9 @@ from .linear_memory import *
 from .lru import *
 from .positionwise import *
 from .recurrence import *
+from .recurrent_transformer import *
 from .rglru import *
 from .rnn import *
 from .safetensors import *
 from .sequence import *
+from .transformer import *
