@@ -5,20 +5,22 @@ SCALE ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lab docs bench lock clean
+.PHONY: run test lab docs docs-serve bench lock clean
 
 run: $(READY)                          ## one study, laptop scale: make run PAPER=lru SCALE=laptop
 	$(BIN)/recurrent-lab run $(PAPER) $(if $(SCALE),--scale $(SCALE))
 
 test: $(READY)                         ## every notebook at quick scale, each in its own process, and tests/
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -rs tests
 
-lab: $(READY)                          ## JupyterLab on the home page; kernels compile as in a run (study/execute)
-	XLA_FLAGS=--xla_backend_optimization_level=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-	  $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ip=127.0.0.1 --notebook-dir=nbs --LabApp.default_url=/lab/tree/index.ipynb
+lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick
+	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))
 
 docs: $(READY)                         ## the website, in _docs
 	$(BIN)/python -c 'from recurrent_lab.study.site import main; main()'
+
+docs-serve: $(READY)                   ## the website on loopback, made anew when a notebook is saved
+	$(BIN)/python -c 'from recurrent_lab.study.serve import main; main()'
 
 bench: $(READY)                        ## every benchmark notebook, executed, as pages
 	$(BIN)/jupyter nbconvert --execute --to html --output-dir data/runs/benchmarks nbs/benchmarks/*.ipynb
@@ -33,7 +35,7 @@ $(READY): constraints.txt pyproject.toml
 
 lock:                                  ## constraints.txt anew; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header --extra lab --extra docs --extra test --extra peers pyproject.toml --output-file constraints.txt
+	  --no-annotate --no-header --extra lab --extra docs --extra test --extra weights --extra peers pyproject.toml --output-file constraints.txt
 
 clean:
 	rm -rf .venv .cache _proc _docs

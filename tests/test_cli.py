@@ -79,6 +79,11 @@ def files(folder: Path) -> dict:
     ("run coin --seeds two", "positive whole number"),
     ("run coin --set seeds=-1", "positive whole number"),
     ("claims --yaml", "--json"),
+    ("new", "usage: recurrent-lab new"),
+    ("new Coin", "small letters"),
+    ("new coins", "_quarto.yml"),
+    ("lab --scale labtop", "allowed: laptop"),
+    ("lab --no-browser", "no nbs/index.ipynb"),
 ])
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(lab, capsys, words, allowed):
     before = files(lab)
@@ -163,3 +168,22 @@ def test_an_interrupted_run_leaves_the_earlier_results(lab):
     folder = lab / "data/runs/coin/quick+pause=60.0"
     assert files(folder) == before
     assert sorted(f.name for f in folder.parent.iterdir()) == ["quick+pause=60.0", "quick+pause=60.0.failed"]
+
+
+def test_a_run_is_published_or_refused(lab, capsys):
+    study = lab / "nbs/papers/coin.ipynb"
+    assert main(["publish", "coin"]) == 2 and "no run to publish" in capsys.readouterr().err
+    assert main(["run", "coin"]) == 0 and main(["publish", "coin"]) == 0
+    recorded = json.loads((lab / "data/recorded/coin.quick.json").read_text())
+    assert [c["verdict"] for c in recorded] == ["holds", "not reproduced", "not tested at this scale"]
+    assert recorded[0]["run"]["scale"] == "quick" and recorded[0]["cell"]
+
+    assert main(["run", "coin", "--scale", "laptop"]) == 0 and main(["publish", "coin", "--scale", "laptop"]) == 0
+    published = nbformat.read(study, 4)
+    assert any(cell.get("outputs") for cell in published.cells) and all(cell.get("execution_count") is None for cell in published.cells)
+
+    published.cells[-1].source += "\n# changed"
+    nbformat.write(published, study)
+    before = study.read_bytes()
+    assert main(["publish", "coin", "--scale", "laptop"]) == 2 and "has changed since" in capsys.readouterr().err
+    assert study.read_bytes() == before

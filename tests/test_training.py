@@ -119,6 +119,21 @@ def test_an_interruption_returns_what_was_computed(tmp_path, capsys, ctrl_c):
     assert_same(train(init, step, RUNS, checkpoint=path, **numbers(more)), train(init, step, RUNS, **numbers(more)))
 
 
+def test_a_stop_is_felt_in_the_middle_of_a_chunk(capsys, ctrl_c, monkeypatch):
+    strides = []
+    class Watched(population.Strides):
+        def __call__(self, n):
+            for stride in super().__call__(n):
+                strides.append(stride)
+                if len(strides) == 8: threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+                yield stride
+    monkeypatch.setattr(population, "Strides", Watched)
+    began = time.perf_counter()
+    cut = train(init, step, RUNS, **numbers(10**7, every=10**6))   # a chunk would take minutes
+    assert cut.step == 0 and cut.table.empty and list(cut.table)[-1] == "error" and "after step 0 of" in capsys.readouterr().err
+    assert 7 < len(strides) and sum(length for _, length in strides) < 10**6 and time.perf_counter() - began < 30
+
+
 # ---- files that are refused
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,5 @@ from .recurrence import *
 from .recurrent_transformer import *
 from .rglru import *
 from .rnn import *
-from .safetensors import *
 from .sequence import *
 from .transformer import *

@@ -24,9 +24,15 @@ from .positionwise import Linear
 # %% auto #0
 __all__ = ['rotary', 'local_attention', 'AttentionState', 'LocalAttention']
 
-# %% ../../nbs/models/attention.ipynb #ac398770
-def rotary(x: Float[Array, "*T heads d"], position: Int[Array, "*T"], *, dims: int | None = None, wavelength: float = 1e4) -> Array:
-    "Rotary embedding of the first `dims` dimensions of each head (default: all of them; an even number); the others stay."
+# %% ../../nbs/models/attention.ipynb #0ece1419
+def rotary(
+    x: Float[Array, "*T heads d"],
+    position: Int[Array, "*T"],
+    *,
+    dims: int | None = None,  # so many of each head's dimensions turn, the first; an even number; None: all
+    wavelength: float = 1e4,  # the longest
+) -> Float[Array, "*T heads d"]:
+    "Rotary embedding of positions (2104.09864)."
     dims = x.shape[-1] if dims is None else dims
     frequency = wavelength ** (-2 * jnp.arange(dims // 2) / dims)
     phase = position[..., None, None] * frequency                                # (*T, 1, dims/2)
@@ -44,16 +50,15 @@ def local_attention(
     *,
     window: int,  # a query sees itself and so many rows before it
 ) -> Float[Array, "T heads d"]:
-    "Softmax attention to the last `window` rows and the present one, of the same document. Memory O(T), time O(T · window)."
+    "Softmax attention to the last `window` rows and the present one of the same document, in O(T · window)."
     T, past = len(q), len(k) - len(q)
     w = min(window, len(k) - 1)
-    B = min(T, max(16, min(w // 4, 64)))                                         # queries in a block
-    W = -(-w // B) * B                                                           # rows of keys before it
+    B = min(T, max(16, min(w // 4, 64)))                                        # queries in a block
+    W = -(-w // B) * B                                                          # rows of keys before it
     n = -(-T // B)
-    rows = lambda v, before, fill=0: jnp.pad(v, [(before, n * B - T)] + [(0, 0)] * (v.ndim - 1), constant_values=fill)
-    k, v, k_document = rows(k, W - past), rows(v, W - past), rows(k_document, W - past, -1)
-    q, q_document = rows(q, 0), rows(q_document, 0)
-    back = jnp.arange(B)[:, None] + W - jnp.arange(W + B)                         # (B, W+B): how far back a key lies
+    k, v, k_document = (_padded(u, W - past, n * B - T) for u in (k, v, k_document))
+    q, q_document = (_padded(u, 0, n * B - T) for u in (q, q_document))
+    back = jnp.arange(B)[:, None] + W - jnp.arange(W + B)                   # (B, W+B): how far back a key lies
     seen = (0 <= back) & (back <= w)
 
     @jax.checkpoint
@@ -63,6 +68,12 @@ def local_attention(
         return _attend(part(q, B), part(k, W + B), part(v, W + B), seen & same)
 
     return lax.map(block, B * jnp.arange(n)).reshape(n * B, *q.shape[1:])[:T]
+
+
+def _padded(rows, before, after):
+    "Rows of zeros before and after; documents, which are integers, get the number -1."
+    empty = -1 if jnp.issubdtype(rows.dtype, jnp.integer) else 0
+    return jnp.pad(rows, [(before, after)] + [(0, 0)] * (rows.ndim - 1), constant_values=empty)
 
 
 def _attend(q, k, v, seen):  # (B, H, d), (K, d), (K, d), (B, K)
@@ -83,9 +94,10 @@ class AttentionState(NamedTuple):
 
 
 class LocalAttention(eqx.Module):
-    """Local multi-query attention (2402.19427, section 2.3): (T, width) → (T, width), with `heads` heads of width / heads.
+    """Local multi-query attention (2402.19427, section 2.3): (T, width) → (T, width).
 
-    A token sees itself and `window` tokens before it. `final_variance` is that of the last linear map.
+    `heads` heads of width / heads dimensions; a token sees itself and `window` tokens before it;
+    `final_variance` is that of the last linear map.
     """
     proj_q: Linear
     proj_k: Linear
@@ -96,7 +108,7 @@ class LocalAttention(eqx.Module):
 
     def __init__(self, width: int, heads: int, window: int, *, final_variance: float = 1.0, key: PRNGKeyArray):
         if width % (4 * heads):
-            raise ValueError(f"heads of a multiple of four dimensions are needed; given {heads} heads for width {width}")
+            raise ValueError(f"heads need a multiple of four dimensions; given {heads} heads for width {width}")
         if window < 1: raise ValueError(f"window must be at least 1, given {window}")
         k_q, k_k, k_v, k_final = random.split(key, 4)
         self.proj_q = Linear(width, width, use_bias=False, key=k_q)
@@ -117,8 +129,13 @@ class LocalAttention(eqx.Module):
         turn = partial(rotary, position=position, dims=d // 2)
         return turn(q.reshape(*x.shape[:-1], self.heads, d)), turn(k[..., None, :])[..., 0, :], v
 
-    def __call__(self, x: Float[Array, "T D"], state: AttentionState | None = None, reset: Bool[Array, "T"] | None = None,
-                 position: Int[Array, "T"] | None = None) -> tuple[Float[Array, "T D"], AttentionState]:
+    def __call__(
+        self,
+        x: Float[Array, "T D"],
+        state: AttentionState | None = None,
+        reset: Bool[Array, "T"] | None = None,
+        position: Int[Array, "T"] | None = None,
+    ) -> tuple[Float[Array, "T D"], AttentionState]:
         """Outputs for a whole sequence and the state after it; at `reset` the tokens from before are dropped.
 
         `position`: the rotary positions, where they are not simply those in the document.
@@ -126,29 +143,30 @@ class LocalAttention(eqx.Module):
         if not len(x): return x, self.init_state() if state is None else state
         t, before = jnp.arange(len(x)), 0 if state is None else state.num_tokens
         document = jnp.zeros_like(t) if reset is None else jnp.cumsum(reset)
-        begin = -before if reset is None else lax.cummax(jnp.where(reset, t, -before))      # of the document, at each token
+        begin = -before if reset is None else lax.cummax(jnp.where(reset, t, -before))
         q, k, v = self.projected(x, t - begin if position is None else position)
         k_document = document
         if state is not None:
-            order = lambda ring: jnp.roll(ring, -before, axis=0)[1:]                        # oldest first, without the very oldest
+            order = lambda ring: jnp.roll(ring, -before, axis=0)[1:]        # oldest first, without the oldest
             k, v = jnp.concatenate([order(state.keys), k]), jnp.concatenate([order(state.values), v])
             own = jnp.arange(-self.window, 0) >= -before
             k_document = jnp.concatenate([jnp.where(own, 0, -1), document])
         y = local_attention(q, k, v, document, k_document, window=self.window)
-        return self.proj_final(y.reshape(len(x), -1)), self.ring(k, v, k_document == document[-1], (t - begin)[-1] + 1)
+        state = self.ring(k, v, k_document == document[-1], (t - begin)[-1] + 1)
+        return self.proj_final(y.reshape(len(x), -1)), state
 
     def ring(self, k: Array, v: Array, own: Bool[Array, "S"], num_tokens: Int[Array, ""]) -> AttentionState:
         "The state after rows k, v in the order of time, of which `own` are of the present document."
         size = self.window + 1
-        last = lambda rows: jnp.pad(rows, [(size, 0)] + [(0, 0)] * (rows.ndim - 1))[-size:]
-        slot = lambda rows: jnp.roll(jnp.where(last(own)[:, None], last(rows), 0), num_tokens, axis=0)
+        last = lambda rows: _padded(jnp.where(own[:, None], rows, 0), size, 0)[-size:]
+        slot = lambda rows: jnp.roll(last(rows), num_tokens, axis=0)
         return AttentionState(slot(k), slot(v), num_tokens)
 
     def step(self, x_t: Float[Array, "D"], state: AttentionState) -> tuple[Float[Array, "D"], AttentionState]:
         "One step: (width,) and the state → (width,) and the next state."
         n = state.num_tokens
-        q, k, v = self.projected(x_t, n)                                                    # (H, d), (d,), (d,)
-        put = lambda ring, row: lax.dynamic_update_slice_in_dim(ring, row[None].astype(ring.dtype), n % len(ring), axis=0)
-        keys, values = put(state.keys, k), put(state.values, v)                             # in place: nothing reads the old ones
+        q, k, v = self.projected(x_t, n)                                                # (H, d), (d,), (d,)
+        put = lambda ring, row: ring.at[n % len(ring)].set(row.astype(ring.dtype))
+        keys, values = put(state.keys, k), put(state.values, v)           # in place: nobody reads the old
         y = _attend(q[None], keys, values, jnp.arange(len(keys))[None] <= n)
         return self.proj_final(y.reshape(-1)), AttentionState(keys, values, n + 1)

@@ -22,7 +22,11 @@ __all__ = ['restricted', 'prefill', 'stream', 'generate']
 
 # %% ../../nbs/models/generate.ipynb #09a9f0de
 def restricted(
-    logits: Float[Array, "*batch V"], *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    logits: Float[Array, "*batch V"],
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
 ) -> Float[Array, "*batch V"]:
     "Logits to draw from: divided by the temperature, -inf where a token may not be drawn."
     z = logits.astype(jnp.float32) / temperature
@@ -35,16 +39,25 @@ def restricted(
         z = jnp.where(z < least, -jnp.inf, z)
     return z
 
-# %% ../../nbs/models/generate.ipynb #95a2e74a
-def prefill(model: Griffin, prompts: Sequence[Sequence[int]], *, chunk: int = 512) -> tuple[Float[Array, "B V"], list]:
-    "Logits after each prompt and the batch of states, from which decoding goes on. `chunk`: tokens read at a time, a bound on memory."
+# %% ../../nbs/models/generate.ipynb #0c275b7d
+def prefill(
+    model: Griffin,
+    prompts: Sequence[Sequence[int]],  # one or more, of any lengths
+    *,
+    chunk: int = 512,  # tokens read at a time, which bounds the memory
+) -> tuple[Float[Array, "B V"], list]:
+    "Logits after each prompt and the batch of states, from which decoding goes on."
     lengths = np.array([len(prompt) for prompt in prompts])
-    if not lengths.size or not lengths.min(): raise ValueError(f"every prompt needs at least one token; given lengths {lengths.tolist()}")
+    if not lengths.size or not lengths.min():
+        raise ValueError(f"every prompt needs at least one token; given lengths {lengths.tolist()}")
+    given, V = np.concatenate([np.asarray(prompt) for prompt in prompts]), len(model.input_embedding)
+    if not (0 <= given.min() and given.max() < V):
+        raise ValueError(f"tokens must be in [0, {V}), given {given.min()} to {given.max()}")
     size = min(chunk, 1 << int(lengths.max() - 1).bit_length())
     T = -(-int(lengths.max()) // size) * size
     place = np.maximum(np.arange(T) - (T - lengths[:, None]), -1)               # (B, T): -1 -1 0 1 2 ...
     tokens = np.zeros_like(place)
-    tokens[place >= 0] = np.concatenate([np.asarray(prompt) for prompt in prompts])
+    tokens[place >= 0] = given
     state = jax.tree.map(lambda s: jnp.broadcast_to(s, (len(prompts), *s.shape)), model.init_state())
     for i in range(0, T, size): x, state = _read(model, tokens[:, i : i + size], place[:, i : i + size], state)
     return model.logits(x), state
@@ -58,10 +71,11 @@ def _read(model, tokens, place, state):
 # %% ../../nbs/models/generate.ipynb #8122e7ed
 @eqx.filter_jit
 def _decode(model, logits, state, done, at, key, stop, steps, options):
-    "Draw and feed tokens until `steps` or until all are done: tokens (B, steps), -1 after a stop; then the same to go on from."
+    "Tokens (B, steps), drawn and fed, -1 after a stop; then logits, state and done, to go on from."
     def draw(logits, row, i):
         if key is None: return jnp.argmax(logits)
-        return random.categorical(random.fold_in(random.fold_in(key, at + i), row), restricted(logits, **options))
+        own = random.fold_in(random.fold_in(key, at + i), row)
+        return random.categorical(own, restricted(logits, **options))
 
     def advance(loop):
         i, tokens, logits, state, done = loop
@@ -88,20 +102,25 @@ def stream(
     key: PRNGKeyArray | None = None,  # None: always the most likely token
 ) -> Iterator[Int[np.ndarray, "B every"]]:  # the next tokens of each sequence; -1 after its stop
     "Tokens as they are drawn. ValueError says which option cannot be."
-    for name, value, right in [("temperature", temperature, temperature > 0), ("top_k", top_k, top_k is None or top_k >= 1),
-                               ("top_p", top_p, top_p is None or 0 < top_p <= 1), ("every", every, every >= 1)]:  # fmt: skip
-        if not right: raise ValueError(f"{name} is {value}; allowed: temperature > 0 (no key: greedy), top_k >= 1, 0 < top_p <= 1, every >= 1")
-    options = dict(temperature=jnp.asarray(temperature, float), top_k=top_k, top_p=None if top_p is None else jnp.asarray(top_p))
+    if temperature <= 0: raise ValueError(f"temperature must be positive, given {temperature} (no key: greedy)")
+    if top_k is not None and top_k < 1: raise ValueError(f"top_k must be at least 1, given {top_k}")
+    if top_p is not None and not 0 < top_p <= 1: raise ValueError(f"top_p must be in (0, 1], given {top_p}")
+    if every < 1: raise ValueError(f"every must be at least 1, given {every}")
+    number = lambda value: None if value is None else jnp.asarray(value, float)     # not a part of the program
+    options = dict(temperature=number(temperature), top_k=top_k, top_p=number(top_p))
     logits, state = prefill(model, prompts, chunk=chunk)
     done, stop = jnp.zeros(len(prompts), bool), jnp.asarray(stop, int)
     for at in range(0, steps, every):
-        tokens, logits, state, done = _decode(model, logits, state, done, jnp.asarray(at), key, stop, every, options)
+        where = jnp.asarray(at)
+        tokens, logits, state, done = _decode(model, logits, state, done, where, key, stop, every, options)
         yield np.asarray(tokens)[:, : steps - at]
         if done.all(): return
 
 
-def generate(model: Griffin, prompts: Sequence[Sequence[int]], steps: int, **options) -> list[Int[np.ndarray, "n"]]:
-    "The tokens that follow each prompt, up to `steps` or with the first stop token as the last. Options as in `stream`."
+def generate(
+    model: Griffin, prompts: Sequence[Sequence[int]], steps: int, **options
+) -> list[Int[np.ndarray, "n"]]:
+    "The tokens that follow each prompt: `steps`, or up to and with a stop token. Options as in `stream`."
     parts = list(stream(model, prompts, steps, **{"every": max(steps, 1)} | options))
     rows = np.concatenate(parts, axis=1) if parts else np.empty((len(prompts), 0), int)
     return [row[row >= 0] for row in rows]

@@ -46,20 +46,26 @@ class RecurrentBlock(eqx.Module):
 
     def __init__(self, config: GriffinConfig, *, key: PRNGKeyArray):
         k_x, k_y, k_out, k_conv, k_lru = random.split(key, 5)
-        D, R = config.width, config.lru_width
+        D, R = config.width, config.recurrent_width
         self.linear_x = Linear(D, R, key=k_x)
         self.linear_y = Linear(D, R, key=k_y)
         self.linear_out = Linear(R, D, variance=2 / config.num_layers, key=k_out)
         self.conv_1d = TemporalConv(R, key=k_conv)
-        self.rg_lru = RGLRU(R, blocks=config.gate_blocks, only_real=config.lru_only_real, method=config.scan_type, key=k_lru)
+        how = dict(only_real=config.lru_only_real, method=config.scan_type)
+        self.rg_lru = RGLRU(R, blocks=config.recurrent_blocks, **how, key=k_lru)
 
     def init_state(self) -> RecurrentState:
         "Nothing before the first step."
         return RecurrentState(self.conv_1d.init_state(), self.rg_lru.init_state())
 
-    def __call__(self, x: Float[Array, "T D"], state: RecurrentState | None = None, reset: Bool[Array, "T"] | None = None,
-                 position: Int[Array, "T"] | None = None) -> tuple[Float[Array, "T D"], RecurrentState]:
-        "Outputs for a whole sequence and the state after it. A recurrence needs no `position`; it is here for attention's sake."
+    def __call__(
+        self,
+        x: Float[Array, "T D"],
+        state: RecurrentState | None = None,
+        reset: Bool[Array, "T"] | None = None,
+        position: Int[Array, "T"] | None = None,  # only attention needs it
+    ) -> tuple[Float[Array, "T D"], RecurrentState]:
+        "Outputs for a whole sequence and the state after it; at `reset` the state from before is dropped."
         conv, lru = (None, None) if state is None else state
         z, conv = self.conv_1d(self.linear_x(x), conv, reset)
         h, lru = self.rg_lru(z, lru, reset)                                     # (T, R)
@@ -85,7 +91,9 @@ class ResidualBlock(eqx.Module):
         self.temporal_pre_norm, self.channel_pre_norm = RMSNorm(D), RMSNorm(D)
         self.mlp_block = GatedMLP(D, config.mlp_expanded_width, final_variance=final, key=k_mlp)
         if block_type == "recurrent": self.temporal = RecurrentBlock(config, key=k_temporal)
-        else: self.temporal = LocalAttention(D, config.num_heads, config.attention_window_size, final_variance=final, key=k_temporal)
+        else:
+            heads, window = config.num_heads, config.attention_window_size
+            self.temporal = LocalAttention(D, heads, window, final_variance=final, key=k_temporal)
 
     def init_state(self) -> RecurrentState | AttentionState:
         "Nothing before the first step."
@@ -105,9 +113,9 @@ class ResidualBlock(eqx.Module):
 
 # %% ../../nbs/models/griffin.ipynb #ff83b721
 class Griffin(eqx.Module):
-    """Griffin, Hawk or RecurrentGemma (2402.19427, 2404.07839), by its `config`: tokens (T,) → logits (T, vocab_size).
+    """Griffin, Hawk or RecurrentGemma (2402.19427, 2404.07839): tokens (T,) → logits (T, vocab_size).
 
-    One sequence; `jax.vmap` makes the batch. It computes in the dtype of its parameters (`cast`).
+    One sequence; `jax.vmap` makes the batch. It computes in the dtype of its parameters (see `cast`).
     """
     input_embedding: Float[Array, "V D"]
     blocks: list[ResidualBlock]
@@ -116,9 +124,10 @@ class Griffin(eqx.Module):
 
     def __init__(self, config: GriffinConfig, *, key: PRNGKeyArray):
         k_embedding, *keys = random.split(key, 1 + config.num_layers)
-        self.input_embedding = random.normal(k_embedding, (config.vocab_size, config.width)) / math.sqrt(config.width)
+        V, D = config.vocab_size, config.width
+        self.input_embedding = random.normal(k_embedding, (V, D)) / math.sqrt(D)
         self.blocks = [ResidualBlock(config, kind, key=k) for kind, k in zip(config.block_types, keys)]
-        self.final_norm = RMSNorm(config.width)
+        self.final_norm = RMSNorm(D)
         self.config = config
 
     def init_state(self) -> list:
@@ -136,9 +145,15 @@ class Griffin(eqx.Module):
         z, cap = self.final_norm(x) @ self.input_embedding.T, self.config.logits_soft_cap
         return jnp.tanh(z / cap) * cap if cap else z
 
-    def hidden(self, tokens: Int[Array, "T"], segment_pos: Int[Array, "T"] | None = None, state: list | None = None,
-               *, remat: bool = False) -> tuple[Float[Array, "T D"], list]:
-        "What the last block puts out, and the state; `remat`: the backward pass computes each block again instead of keeping it."
+    def hidden(
+        self,
+        tokens: Int[Array, "T"],
+        segment_pos: Int[Array, "T"] | None = None,
+        state: list | None = None,
+        *,
+        remat: bool = False,  # keep only what enters a block, and compute the rest again in the backward pass
+    ) -> tuple[Float[Array, "T D"], list]:
+        "What the last block puts out, and the state after it."
         x, states = self.embed(tokens), []                                      # (T, D)
         reset = None if segment_pos is None else segment_pos == 0
         for i, block in enumerate(self.blocks):
@@ -147,8 +162,14 @@ class Griffin(eqx.Module):
             states.append(after)
         return x, states
 
-    def __call__(self, tokens: Int[Array, "T"], segment_pos: Int[Array, "T"] | None = None, state: list | None = None,
-                 *, remat: bool = False) -> tuple[Float[Array, "T V"], list]:
+    def __call__(
+        self,
+        tokens: Int[Array, "T"],
+        segment_pos: Int[Array, "T"] | None = None,
+        state: list | None = None,
+        *,
+        remat: bool = False,
+    ) -> tuple[Float[Array, "T V"], list]:
         "Logits for any number of tokens, and the state after them, from which the next tokens go on."
         x, state = self.hidden(tokens, segment_pos, state, remat=remat)
         return self.logits(x), state
@@ -163,7 +184,7 @@ class Griffin(eqx.Module):
 
 # %% ../../nbs/models/griffin.ipynb #7cdf93e0
 def cast(model: Griffin, dtype) -> Griffin:
-    "The model with parameters of another dtype, in which it then computes; inside a loss it makes training in mixed precision."
+    "The model with parameters of another dtype, in which it then computes; inside a loss: mixed precision."
     return jax.tree.map(lambda p: p.astype(dtype), model)
 
 
@@ -178,7 +199,7 @@ def _shapes(config):
 
 # %% ../../nbs/models/griffin.ipynb #32be0929
 def from_flax(config: GriffinConfig, params: dict) -> Griffin:
-    "From the official flax parameters, nested, with or without the level `params`. ValueError names all that does not fit."
+    "From the official flax parameters, nested, under `params` or not; ValueError names all that does not fit."
     return read(_shapes(config), paths(params.get("params", params)), FLAX)
 
 
@@ -188,7 +209,7 @@ def to_flax(model: Griffin) -> dict:
 
 # %% ../../nbs/models/griffin.ipynb #2920cda0
 def from_torch(config: GriffinConfig, weights: dict) -> Griffin:
-    "From the official torch state dict: name → tensor or array. ValueError names all that does not fit."
+    "From the official torch state dict, name → tensor or array; ValueError names all that does not fit."
     return read(_shapes(config), weights, TORCH)
 
 
@@ -198,8 +219,9 @@ def to_torch(model: Griffin) -> dict[str, Array]:
 
 # %% ../../nbs/models/griffin.ipynb #62de8540
 def from_hugging_face(config: GriffinConfig, weights: dict) -> Griffin:
-    "From the state dict of `RecurrentGemmaForCausalLM`; its `lm_head.weight` is the embedding. ValueError names all that does not fit."
-    return read(_shapes(config), {name: w for name, w in weights.items() if name != "lm_head.weight"}, HUGGING_FACE)
+    "From the state dict of `RecurrentGemmaForCausalLM`; ValueError names all that does not fit."
+    weights = {name: w for name, w in weights.items() if name != "lm_head.weight"}      # it is the embedding
+    return read(_shapes(config), weights, HUGGING_FACE)
 
 
 def to_hugging_face(model: Griffin) -> dict[str, Array]:

@@ -27,7 +27,7 @@ class GriffinConfig:
     width: int
     mlp_expanded_width: int                # lanes inside the MLP
     num_heads: int                         # of attention; each of width / num_heads dimensions
-    block_types: tuple[str, ...]           # "recurrent" or "attention", in order (the official enumeration is understood)
+    block_types: tuple[str, ...]           # "recurrent" or "attention", in order; official enumerations will do
     embeddings_scale_by_sqrt_dim: bool     # embeddings times √width
     attention_window_size: int             # tokens an attention block sees besides the present one
     logits_soft_cap: float                 # logits = cap · tanh(logits / cap); 0 for none
@@ -40,30 +40,43 @@ class GriffinConfig:
         put = lambda name, value: object.__setattr__(self, name, value)
         put("block_types", tuple(getattr(b, "name", str(b)).lower() for b in self.block_types))
         put("scan_type", getattr(self.scan_type, "name", self.scan_type).lower())
-        if self.lru_width is None: put("lru_width", self.width)
-        if self.gate_blocks is None: put("gate_blocks", self.num_heads)
         if wrong := list(self._wrong()): raise ValueError("; ".join(wrong))
 
     def _wrong(self):
-        sizes = ("vocab_size", "width", "mlp_expanded_width", "num_heads", "attention_window_size", "lru_width", "gate_blocks")
-        small = [f"{name} must be at least 1, given {getattr(self, name)}" for name in sizes if getattr(self, name) < 1]
-        yield from small
+        sizes = ("vocab_size", "width", "mlp_expanded_width", "num_heads", "attention_window_size",
+                 "lru_width", "gate_blocks")
+        small = [name for name in sizes if getattr(self, name) is not None and getattr(self, name) < 1]
+        yield from (f"{name} must be at least 1, given {getattr(self, name)}" for name in small)
         if not self.block_types: yield "block_types must name at least one block"
         for b in dict.fromkeys(self.block_types):
             if b not in BLOCK_TYPES: yield f"block_types has {b!r}; allowed: {', '.join(BLOCK_TYPES)}"
-        if self.scan_type not in METHODS: yield f"scan_type is {self.scan_type!r}; allowed: {', '.join(METHODS)}"
-        if self.logits_soft_cap < 0: yield f"logits_soft_cap must be 0 (none) or positive, given {self.logits_soft_cap}"
+        if self.scan_type not in METHODS:
+            yield f"scan_type is {self.scan_type!r}; allowed: {', '.join(METHODS)}"
+        if self.logits_soft_cap < 0:
+            yield f"logits_soft_cap must be positive or 0, given {self.logits_soft_cap}"
         if small: return
+        R, blocks = self.recurrent_width, self.recurrent_blocks
         if "attention" in self.block_types and self.width % (4 * self.num_heads):
             yield f"width / num_heads must be a multiple of 4, given {self.width} / {self.num_heads}"
-        if self.lru_width % self.gate_blocks: yield f"gate_blocks must divide lru_width, given {self.gate_blocks} and {self.lru_width}"
-        if not self.lru_only_real and self.lru_width % (2 * self.gate_blocks):
-            yield f"a complex recurrence needs an even lru_width / gate_blocks, given {self.lru_width} / {self.gate_blocks}"
+        if R % blocks:
+            yield f"gate_blocks must divide lru_width, given {blocks} and {R}"
+        elif not self.lru_only_real and R // blocks % 2:
+            yield f"complex lanes need an even lru_width / gate_blocks, given {R} / {blocks}"
 
     @property
     def num_layers(self) -> int:
         "Number of residual blocks."
         return len(self.block_types)
+
+    @property
+    def recurrent_width(self) -> int:
+        "Lanes of the recurrence."
+        return self.width if self.lru_width is None else self.lru_width
+
+    @property
+    def recurrent_blocks(self) -> int:
+        "Diagonal blocks of its gates."
+        return self.num_heads if self.gate_blocks is None else self.gate_blocks
 
 # %% ../../nbs/models/griffin_config.ipynb #55b39495
 def griffin_pattern(depth: int) -> tuple[str, ...]:
@@ -82,19 +95,26 @@ HAWK_7B = dataclasses.replace(GRIFFIN_7B, block_types=("recurrent",) * 32)
 
 # %% ../../nbs/models/griffin_config.ipynb #e389ac96
 PAPER_SIZES = {  # width, lru_width, depth, heads
-    "100M": (768, 1024, 12, 6), "200M": (1024, 1536, 12, 8), "400M": (1536, 2048, 12, 12), "1.3B": (2048, 2560, 24, 16),
-    "3B": (3072, 4096, 24, 24), "7B": (4096, 5632, 32, 32), "14B": (5120, 8192, 40, 40)}  # fmt: skip
+    "100M": (768, 1024, 12, 6), "200M": (1024, 1536, 12, 8), "400M": (1536, 2048, 12, 12),
+    "1.3B": (2048, 2560, 24, 16), "3B": (3072, 4096, 24, 24), "7B": (4096, 5632, 32, 32),
+    "14B": (5120, 8192, 40, 40)}
 
 
-def paper_config(size: str, *, hawk: bool = False, vocab_size: int = 256_000, window: int = 1024) -> GriffinConfig:
+def paper_config(
+    size: str, *, hawk: bool = False, vocab_size: int = 256_000, window: int = 1024
+) -> GriffinConfig:
     "Griffin, or Hawk, of one of `PAPER_SIZES` (2402.19427, Table 2)."
     if size not in PAPER_SIZES: raise ValueError(f"size is {size!r}; allowed: {', '.join(PAPER_SIZES)}")
     width, lru_width, depth, heads = PAPER_SIZES[size]
     blocks = ("recurrent",) * depth if hawk else griffin_pattern(depth)
-    return GriffinConfig(vocab_size, width, 3 * width, heads, blocks, False, window, 0.0, lru_width, gate_blocks=16)
+    return GriffinConfig(vocab_size, width, 3 * width, heads, blocks, False, window, 0.0, lru_width,
+                         gate_blocks=16)
 
-# %% ../../nbs/models/griffin_config.ipynb #f31d0335
-def small_config(vocab_size: int, *, width: int = 64, depth: int = 5, num_heads: int = 4, window: int = 128, hawk: bool = False) -> GriffinConfig:
+# %% ../../nbs/models/griffin_config.ipynb #575cf026
+def small_config(
+    vocab_size: int, *, width: int = 64, depth: int = 5, num_heads: int = 4, window: int = 128,
+    hawk: bool = False,
+) -> GriffinConfig:
     "A Griffin, or Hawk, to train on a laptop."
     blocks = ("recurrent",) * depth if hawk else griffin_pattern(depth)
     return GriffinConfig(vocab_size, width, 3 * width, num_heads, blocks, False, window, 0.0)

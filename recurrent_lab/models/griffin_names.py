@@ -38,8 +38,8 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 # %% ../../nbs/models/griffin_names.ipynb #436ce6fd
 class Dialect(NamedTuple):
-    "How others name the leaves: rules (pattern, replacement) applied in order, and whether kernels lie as (outputs, inputs)."
-    rules: tuple[tuple[str, str], ...]
+    "How others name the leaves, and whether their kernels lie as (outputs, inputs)."
+    rules: tuple[tuple[str, str], ...]  # pattern and replacement, applied in order
     transposed: bool
 
     def name(self, path: str) -> str:
@@ -66,7 +66,8 @@ class Dialect(NamedTuple):
 # %% ../../nbs/models/griffin_names.ipynb #805d7c09
 _OFFICIAL = ((r"^input_embedding$", "embedder.input_embedding"),
              (r"\.temporal\.proj", ".attention_block.proj"), (r"\.temporal\.", ".recurrent_block."),
-             (r"\.down\.", ".ffw_down."), (r"\.(gate|up)\.kernel$", ".ffw_up.w"), (r"\.(gate|up)\.bias$", ".ffw_up.b"))  # fmt: skip
+             (r"\.down\.", ".ffw_down."), (r"\.(gate|up)\.kernel$", ".ffw_up.w"),
+             (r"\.(gate|up)\.bias$", ".ffw_up.b"))
 
 FLAX = Dialect(_OFFICIAL, transposed=False)
 TORCH = Dialect((*_OFFICIAL, (r"kernel$", "weight")), transposed=True)
@@ -76,13 +77,14 @@ HUGGING_FACE = Dialect(
      (r"\.(gate|up|down)\.", r".\1_proj."), (r"a_param$", "recurrent_param"),
      (r"a_gate\.", "recurrent_gate_"), (r"input_gate\.", "input_gate_"),
      (r"(?<=[._])(w|kernel|scale)$", "weight"), (r"(?<=[._])b$", "bias")),
-    transposed=True)  # fmt: skip
+    transposed=True)
 
 # %% ../../nbs/models/griffin_names.ipynb #ed31c1dd
 def written(model: PyTree, dialect: Dialect) -> dict[str, Any]:
     "A model's weights under the names of a dialect."
     parts: dict[str, list] = {}
-    for path, leaf in paths(model).items(): parts.setdefault(dialect.name(path), []).append(dialect.written(path, leaf))
+    for path, leaf in paths(model).items():
+        parts.setdefault(dialect.name(path), []).append(dialect.written(path, leaf))
     return {name: jnp.concatenate(leaves) if len(leaves) > 1 else leaves[0] for name, leaves in parts.items()}
 
 
@@ -92,7 +94,8 @@ def read(template: PyTree, weights: Mapping[str, Any], dialect: Dialect) -> PyTr
     ValueError lists every leaf that is missing, unknown or of another shape. Dtypes are taken as they come.
     """
     expected = jax.eval_shape(lambda model: written(model, dialect), template)
-    if wrong := [*_wrong(expected, weights)]: raise ValueError(f"{len(wrong)} weights do not fit: " + "; ".join(wrong))
+    if wrong := [*_wrong(expected, weights)]:
+        raise ValueError(f"{len(wrong)} weights do not fit: " + "; ".join(wrong))
     leaves = [jnp.asarray(dialect.read(path, _array(weights[dialect.name(path)]))) for path in paths(template)]
     return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
@@ -101,7 +104,8 @@ def _wrong(expected, given):
     yield from (f"{name} {leaf.shape} is missing" for name, leaf in expected.items() if name not in given)
     yield from (f"{name} is unknown" for name in given if name not in expected)
     for name, leaf in expected.items():
-        if name in given and (shape := tuple(given[name].shape)) != leaf.shape: yield f"{name} has shape {shape} instead of {leaf.shape}"
+        if name in given and (shape := tuple(given[name].shape)) != leaf.shape:
+            yield f"{name} has shape {shape} instead of {leaf.shape}"
 
 
 def _array(leaf):

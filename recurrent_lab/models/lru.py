@@ -30,7 +30,9 @@ __all__ = ['Form', 'ring', 'normalizer', 'LRU', 'ring_gain', 'diagonalize', 'lad
 # %% ../../nbs/models/lru.ipynb #d7becf95
 def ring(n: int, *, r_min: float, r_max: float, max_phase: float, key: PRNGKeyArray) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     "Decay rates ν and phases θ (radians) of `n` eigenvalues exp(-ν + iθ), uniform on the ring r_min ≤ |λ| ≤ r_max (Lemma 2)."
-    if not 0 <= r_min <= r_max <= 1: raise ValueError(f"the ring needs 0 <= r_min <= r_max <= 1, given r_min={r_min}, r_max={r_max}")
+    swept = isinstance(r_min, jax.core.Tracer) or isinstance(r_max, jax.core.Tracer)
+    if not swept and not 0 <= r_min <= r_max <= 1:
+        raise ValueError(f"the ring needs 0 <= r_min <= r_max <= 1, given r_min={r_min}, r_max={r_max}")
     tiny = jnp.finfo(float).eps
     u, v = random.uniform(key, (2, n), minval=tiny)
     nu = -0.5 * jnp.log(u * (r_max**2 - r_min**2) + r_min**2)

@@ -57,7 +57,9 @@ class Linear(eqx.Module):
     kernel: Float[Array, "inputs outputs"]
     bias: Float[Array, "outputs"] | None
 
-    def __init__(self, inputs: int, outputs: int, *, variance: float = 1.0, use_bias: bool = True, key: PRNGKeyArray):
+    def __init__(
+        self, inputs: int, outputs: int, *, variance: float = 1.0, use_bias: bool = True, key: PRNGKeyArray
+    ):
         self.kernel = math.sqrt(variance / inputs) * random.normal(key, (inputs, outputs))
         self.bias = jnp.zeros(outputs) if use_bias else None
 
@@ -65,15 +67,15 @@ class Linear(eqx.Module):
         y = product(x, self.kernel)
         return y if self.bias is None else y + self.bias
 
-# %% ../../nbs/models/positionwise.ipynb #da58b364
+# %% ../../nbs/models/positionwise.ipynb #f51f1f33
 class BlockLinear(eqx.Module):
-    "A linear map with a block-diagonal matrix of `blocks` blocks: (..., inputs) → (..., outputs); W ~ N(0, 1 / inputs), b = 0."
+    "y = x W + b with a block-diagonal W: (..., inputs) → (..., outputs); W ~ N(0, 1 / inputs), b = 0."
     w: Float[Array, "blocks i o"]
     b: Float[Array, "blocks o"]
 
     def __init__(self, inputs: int, outputs: int, *, blocks: int, key: PRNGKeyArray):
         if inputs % blocks or outputs % blocks:
-            raise ValueError(f"{blocks} blocks must divide the number of inputs and of outputs; given {inputs} and {outputs}")
+            raise ValueError(f"{blocks} blocks must divide inputs and outputs; given {inputs} and {outputs}")
         self.w = random.normal(key, (blocks, inputs // blocks, outputs // blocks)) / math.sqrt(inputs)
         self.b = jnp.zeros((blocks, outputs // blocks))
 
@@ -94,14 +96,14 @@ class RMSNorm(eqx.Module):
 
 # %% ../../nbs/models/positionwise.ipynb #c8547ede
 class GatedMLP(eqx.Module):
-    "down(GELU(gate(x)) · up(x)): (..., width) → (..., width) through `expanded` lanes; `final_variance` is that of `down`."
+    "down(GELU(gate(x)) · up(x)): (..., width) → (..., width) through `expanded` lanes."
     gate: Linear
     up: Linear
     down: Linear
 
     def __init__(self, width: int, expanded: int, *, final_variance: float = 1.0, key: PRNGKeyArray):
         k_gate, k_up, k_down = random.split(key, 3)
-        self.gate = Linear(width, expanded, variance=0.5, key=k_gate)     # the official (2, D, F) array counts 2 D inputs
+        self.gate = Linear(width, expanded, variance=0.5, key=k_gate)
         self.up = Linear(width, expanded, variance=0.5, key=k_up)
         self.down = Linear(expanded, width, variance=final_variance, key=k_down)
 

@@ -49,8 +49,8 @@ class RGLRUState(NamedTuple):
 class RGLRU(eqx.Module):
     """Real-gated linear recurrent unit (2402.19427, eqs 1-4): (T, width) → (T, width).
 
-    `blocks` is the number of diagonal blocks of the gates' matrices; `only_real=False` the complex unit (appendix B). The
-    parameters are real and have the official names.
+    `blocks` is the number of diagonal blocks of the gates' matrices; `only_real=False` is the complex unit
+    (appendix B). The parameters are real and have the official names.
     """
     a_param: Float[Array, "N"]
     a_imag_param: Float[Array, "N"] | None
@@ -58,9 +58,10 @@ class RGLRU(eqx.Module):
     a_gate: BlockLinear
     method: str = eqx.field(static=True)
 
-    def __init__(self, width: int, *, blocks: int = 1, only_real: bool = True, min_rad: float = 0.9, max_rad: float = 0.999,
-                 method: str = "auto", key: PRNGKeyArray):
-        if not only_real and width % 2: raise ValueError(f"a complex unit pairs its lanes: width must be even, given {width}")
+    def __init__(self, width: int, *, blocks: int = 1, only_real: bool = True, min_rad: float = 0.9,
+                 max_rad: float = 0.999, method: str = "auto", key: PRNGKeyArray):
+        if not only_real and width % 2:
+            raise ValueError(f"a complex unit pairs its lanes: width must be even, given {width}")
         k_ring, k_input, k_a = random.split(key, 3)
         N = width if only_real else width // 2
         nu, theta = ring(N, r_min=min_rad, r_max=max_rad, max_phase=0.1 * math.pi, key=k_ring)
@@ -78,7 +79,8 @@ class RGLRU(eqx.Module):
         "a_t and what enters, in float32 (or complex64); `first` marks the first step of each document."
         r, i = jax.nn.sigmoid(self.a_gate(x)), jax.nn.sigmoid(self.input_gate(x))
         log_a = -8 * r * jax.nn.softplus(self.a_param)
-        room = jnp.where(first[..., None], 1, clipped_sqrt(-jnp.expm1(2 * log_a)))     # √(1 - a²), without cancellation
+        room = clipped_sqrt(-jnp.expm1(2 * log_a))                             # √(1 - a²), without cancellation
+        room = jnp.where(first[..., None], 1, room)
         if self.a_imag_param is None: return _wide(jnp.exp(log_a)), _wide(i * x * room)
         a = jnp.exp(lax.complex(_wide(log_a), _wide(self.a_imag_param * r)))
         return a, _wide(i * room) * self.paired(x)
@@ -91,8 +93,9 @@ class RGLRU(eqx.Module):
         "Re + i Im → [Re, Im] in the complex unit."
         return h if self.a_imag_param is None else jnp.concatenate([h.real, h.imag], axis=-1)
 
-    def __call__(self, x: Float[Array, "T R"], state: RGLRUState | None = None, reset: Bool[Array, "T"] | None = None
-                 ) -> tuple[Float[Array, "T R"], RGLRUState]:
+    def __call__(
+        self, x: Float[Array, "T R"], state: RGLRUState | None = None, reset: Bool[Array, "T"] | None = None
+    ) -> tuple[Float[Array, "T R"], RGLRUState]:
         "Outputs for a whole sequence and the state after it; at `reset` the state from before is dropped."
         state = self.init_state() if state is None else state
         if not len(x): return x, state
@@ -114,7 +117,7 @@ def _wide(v):
 
 # %% ../../nbs/models/rglru.ipynb #f08fcc7b
 class TemporalConv(eqx.Module):
-    "Causal convolution of each lane by itself over `taps` steps: (T, width) → (T, width); its state are the last taps - 1 inputs."
+    "Causal convolution of each lane by itself, (T, width) → (T, width); the state is the last taps - 1 inputs."
     w: Float[Array, "K R"]
     b: Float[Array, "R"]
 
@@ -126,7 +129,9 @@ class TemporalConv(eqx.Module):
         "Nothing before the first step: zeros."
         return jnp.zeros_like(self.w[1:])
 
-    def __call__(self, x: Float[Array, "T R"], state: Array | None = None, reset: Bool[Array, "T"] | None = None) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "T R"], state: Array | None = None, reset: Bool[Array, "T"] | None = None
+    ) -> tuple[Array, Array]:
         "Outputs for a whole sequence and the last inputs; at `reset` the inputs from before are dropped."
         T, past = len(x), len(self.w) - 1
         state = self.init_state() if state is None else state

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 # %% auto #0
-__all__ = ['SHOWN', 'Claim', 'claim', 'records', 'board', 'as_text']
+__all__ = ['MIME', 'SHOWN', 'Claim', 'claim', 'show', 'shown', 'records', 'board', 'as_text']
 
 # %% ../../nbs/study/claims.ipynb #ea1ba09a
 @dataclass(frozen=True)
@@ -76,6 +76,24 @@ def claim(statement: str, *, where: str, holds, paper=None, measured=None, rule:
         raise ValueError(f"measured must be a number or an array of numbers, not {measured!r}") from None
     return Claim(statement, where, "" if paper is None else str(paper), values, bool(np.asarray(holds).item()),
                  rule, unit, tried or "", tested)
+
+# %% ../../nbs/study/claims.ipynb #d2b153fe
+MIME = "application/vnd.recurrent-lab.claim+json"
+
+def show(claim: Claim, run: dict) -> None:
+    """Show a claim; in a notebook with its record, as far as a board shows it, and that of its `run`."""
+    import sys
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return print(claim)
+    plain = lambda v: None if isinstance(v, float) and not math.isfinite(v) else v
+    record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items() if k not in ("values", "holds", "min", "max")}
+    shell.display_pub.publish({"text/plain": str(claim), MIME: record})
+
+def shown(notebook: dict) -> list[dict]:
+    """The claims that an executed notebook shows, each with the id of its cell under `cell`; `notebook` is its JSON."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [output["data"][MIME] | {"cell": cell["id"]} for cell in cells for output in cell["outputs"] if MIME in output.get("data", {})]
 
 # %% ../../nbs/study/claims.ipynb #901f6007
 SHOWN = ["verdict", "statement", "where", "ours", "paper", "rule"]

@@ -111,7 +111,7 @@ def dots(table, x: str, y: str, *, paper: dict | None = None, title: str = "", x
         known = [(i, paper[name]) for i, name in enumerate(names) if name in paper]
         if known:
             ax.plot(*zip(*known), "D", color="none", markeredgecolor=PALETTE[1], markeredgewidth=1.3, markersize=6, label="paper")
-        ax.set_xticks(range(len(names)), ["\n".join(textwrap.wrap(str(n), 10)) for n in names])
+        ax.set_xticks(range(len(names)), ["\n".join(textwrap.wrap(str(n), 10, break_long_words=False)) for n in names], fontsize=8.5)
         ax.set(xlim=(-0.6, len(names) - 0.4), yscale="log" if logy else "linear")
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .execute import CellFailed, Progress, execute
-from .page import page
+from .render import alone
 from .scale import changes, configure, label
 from .settings import Settings, settings, unknown, writable
 
@@ -126,7 +126,7 @@ def run(plan: Plan, show: Progress | None = None) -> Path:
         done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides, data=s.data, runs=s.runs,
                        device=s.device, figure_format=s.figure_format, progress="text" if s.progress == "auto" else s.progress)
         nbformat.write(done, building / f"{name}.ipynb")
-        (building / f"{name}.html").write_text(page(done, name, plan.study.file.parent), encoding="utf-8")
+        (building / f"{name}.html").write_text(alone(done, name), encoding="utf-8")
     except BaseException as error:
         if isinstance(error, CellFailed):
             nbformat.write(error.notebook, building / f"{name}.ipynb")

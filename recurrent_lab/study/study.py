@@ -79,7 +79,7 @@ class Study:
                             tried=tried, tested=self.scale in scales)
         self._claims[statement, where] = made
         self._write({})
-        print(made)
+        claims.show(made, self._record())
         if made.verdict == "failed":
             raise AssertionError(str(made))
 

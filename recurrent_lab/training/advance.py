@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 # %% auto #0
-__all__ = ['run_keys', 'start', 'advance', 'nothing', 'metric_names']
+__all__ = ['run_keys', 'start', 'at_once', 'advance', 'nothing', 'metric_names']
 
 # %% ../../nbs/training/advance.ipynb #de5c6dda
 def run_keys(key: Key[Array, ""], seeds: Int[Array, " R"]) -> Key[Array, " R"]:
@@ -29,31 +29,60 @@ def start(init: Callable, hyper: dict[str, Array], keys: Key[Array, " R"]) -> Py
     states = eqx.filter_vmap(lambda hyper, key: init(hyper, key=jr.fold_in(key, 0)))(hyper, keys)
     return jax.tree.map(lambda a: jnp.asarray(a, dtype=a.dtype) if eqx.is_array(a) else a, states)  # no weak types
 
-# %% ../../nbs/training/advance.ipynb #1f9cb56e
+# %% ../../nbs/training/advance.ipynb #2dbcc9c9
 @eqx.filter_jit
-def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state: PyTree, hyper: dict[str, Array],
-            keys: Key[Array, " R"], alive: Bool[Array, " R"], done: Int[Array, ""], n: Int[Array, ""],
-            ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"]]:
-    """Steps `done + 1 ... done + n` of every run, `n <= every`.
+def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array], keys: Array,
+            done: Array, begin: Array, length: Array) -> tuple[PyTree, Float[Array, "R every M"]]:
+    "Steps `done + begin + 1 ... done + begin + length`, whose metrics go to the rows `begin ...` of the log."
 
-    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last, and which runs are still finite."""
-
-    def one(state, hyper, key, alive):
+    def one(state, log, hyper, key):
         def body(i, carry):
             arrays, log = carry
             new, metrics = step(eqx.combine(arrays, static), hyper, key=jr.fold_in(key, done + i + 1))
-            return eqx.filter(new, eqx.is_array), log.at[i].set(row(metrics, names[0]))
+            return eqx.filter(new, eqx.is_array), log.at[i].set(_row(metrics, names))
 
         arrays, static = eqx.partition(state, eqx.is_array)
-        new, log = lax.fori_loop(0, n, body, (arrays, jnp.zeros((every, len(names[0])))))
-        final = row(evaluate(eqx.combine(new, static), hyper), names[1])
+        new, log = lax.fori_loop(begin, begin + length, body, (arrays, log))
+        return eqx.combine(new, static), log
+
+    return eqx.filter_vmap(one)(state, log, hyper, keys)
+
+
+@eqx.filter_jit
+def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Array,
+           hyper: dict[str, Array], alive: Array) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
+    "The evaluation after the last step, which runs are still finite, and their new states; of the others the old ones."
+
+    def one(old, new, log, hyper, alive):
+        final = _row(evaluate(new, hyper), names)
         finite = alive & jnp.isfinite(log).all() & jnp.isfinite(final).all()
-        kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, arrays)
-        return eqx.combine(kept, static), log, final, finite
+        return jax.tree.map(lambda a, b: jnp.where(finite, a, b) if eqx.is_array(a) else a, new, old), final, finite
 
-    def row(metrics, names): return jnp.array([metrics[name] for name in names], dtype=float)
+    return eqx.filter_vmap(one)(old, new, log, hyper, alive)
 
-    return eqx.filter_vmap(one)(state, hyper, keys, alive)
+
+def _row(metrics: dict, names: tuple) -> Float[Array, " M"]:
+    return jnp.array([metrics[name] for name in names], dtype=float)
+
+# %% ../../nbs/training/advance.ipynb #23e3e0d0
+def at_once(n: int) -> list[tuple[int, int]]:
+    "All steps in one stride."
+    return [(0, n)]
+
+
+def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state: PyTree, hyper: dict[str, Array],
+            keys: Key[Array, " R"], alive: Bool[Array, " R"], done: int, n: int, strides: Callable = at_once,
+            ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"]]:
+    """Steps `done + 1 ... done + n` of every run, `n <= every`; `strides(n)` gives (begin, length) of each call.
+
+    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last, and which runs
+    are still finite."""
+    new, log = state, jnp.zeros((len(keys), every, len(names[0])))
+    for begin, length in strides(n):
+        new, log = _stride(step, names[0], new, log, hyper, keys, *map(jnp.asarray, (done, begin, length)))
+        log.block_until_ready()
+    kept, final, finite = _judge(evaluate, names[1], state, new, log, hyper, alive)
+    return kept, log, final, finite
 
 
 def nothing(state: PyTree, hyper: dict[str, Array]) -> dict:

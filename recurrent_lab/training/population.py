@@ -23,7 +23,7 @@ from jaxtyping import Array, Key, PyTree
 
 from .advance import advance, metric_names, nothing, run_keys, start
 from .checkpoint import read, refused, restore, save
-from .progress import bar, show
+from .progress import Strides, bar, show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -91,7 +91,7 @@ class _Progress(NamedTuple):
 def _chunk(progress: _Progress, n: int, forward: Callable) -> _Progress:
     "The progress after `n` more steps. `forward(state, alive, done, n)` is `advance`, the rest given."
     alive, done = progress.alive, progress.step
-    state, log, final, finite = forward(progress.state, jnp.asarray(alive), jnp.asarray(done), jnp.asarray(n))
+    state, log, final, finite = forward(progress.state, jnp.asarray(alive), done, n)
     log, final, finite = np.asarray(log, np.float64)[:, :n], np.asarray(final, np.float64), np.asarray(finite)
     failed_at, failed_by = progress.failed_at.copy(), progress.failed_by.copy()
     for run in np.flatnonzero(alive & ~finite):
@@ -159,7 +159,8 @@ def train(init: Callable, step: Callable, runs: DataFrame, *, steps: int, every:
     about one run; `hyper` is a dict of scalars, one for each column of numbers in `runs`, and metrics are dicts of scalars.
     The table has the mean of `step`'s metrics over the steps since the last row, and those of `evaluate` at that step.
 
-    A NaN or Inf in any metric stops that run; the others go on. An interruption (Ctrl-C) returns what was computed up to then.
+    A NaN or Inf in any metric stops that run; the others go on. An interruption (Ctrl-C, JupyterLab's stop button)
+    returns the population as it was at its last row.
     With `checkpoint`, a file, a training that was killed goes on where the file stands and ends bit for bit where the
     unbroken one ends; a larger `steps` extends a finished one. A damaged or foreign file is a ValueError."""
     if steps < 1 or every < 1: raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
@@ -170,16 +171,17 @@ def train(init: Callable, step: Callable, runs: DataFrame, *, steps: int, every:
     parts = metric_names(step, evaluate, state, hyper, keys, {"run", "step", *runs})
     names, about = sum(parts, ()), _fingerprint(runs, every, key, sum(parts, ()))
 
-    def forward(state, alive, done, n): return advance(step, evaluate, parts, every, state, hyper, keys, alive, done, n)
+    def forward(state, alive, done, n): return advance(step, evaluate, parts, every, state, hyper, keys, alive, done, n, strides)
 
     progress = saved = _Progress(state, (), (), nobody, nobody)
     if checkpoint and Path(checkpoint).exists(): progress = saved = _resume(checkpoint, progress, about, steps)
     due = 0.0
     try:
         with bar(steps, progress.step, label) as shown:
+            strides = Strides(shown)
             while progress.step < steps and progress.alive.any():
                 progress = _chunk(progress, min(every - progress.step % every, steps - progress.step), forward)
-                show(shown, progress.step, names[0], progress.log[-1][progress.alive, 0], failed=(~progress.alive).sum())
+                show(shown, progress.steps, progress.log, names[0], progress.failed_at)
                 if checkpoint and time.monotonic() >= due: due, saved = _save(checkpoint, progress, about), progress
     except KeyboardInterrupt:
         print(f"interrupted: this is the population after step {progress.step} of {steps}", file=sys.stderr)

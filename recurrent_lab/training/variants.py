@@ -30,6 +30,7 @@ def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: Da
     """`train` for every variant: `problems` maps its name to (init, step) or (init, step, evaluate).
 
     `kind` names the new column; `options` go to `train`; a variant's checkpoint is `checkpoints/KIND-NUMBER.npz`.
+    An interruption ends the variant under way, as it ends `train`; the next one begins.
     """
     import pandas as pd
     populations = {}
