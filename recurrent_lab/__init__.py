@@ -22,6 +22,7 @@ Modules:
 - `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
 - `recurrent_lab.tasks.biographies`: People who do not exist, and what is to be known about them.
 - `recurrent_lab.tasks.lotka_volterra`: A nonlinear map from a sequence to a sequence: the populations of the Lotka–Volterra equations, from what drives the prey.
+- `recurrent_lab.training.reading`: What `train` needs for a language model: read a batch, predict each next token; now and then, questions.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
 - `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.
 - `recurrent_lab.training.variants`: Models of different structure, each a population of its own, in one table."""
