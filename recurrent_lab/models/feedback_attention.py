@@ -1,4 +1,4 @@
-r"""Where each output makes the next key: attention token by token, that reads each key $\log_2 N$ times, not $N$.
+r"""Where each output makes the next key: attention token by token, that reads each key log N times, not N.
 
 A model that attends to its own outputs, like the [recurrent Transformer](recurrent_transformer.ipynb), has
 all queries $q_1 \dots q_N$ of a known text from the start. Key and value $i$ however come out of a function
