@@ -34,17 +34,20 @@ def logits(model: PyTree, words: Int[Array, "B T"]) -> Float[Array, "B T V"]:
     return jax.vmap(lambda one: model(one)[0])(words)
 
 
-def reading(make: Callable, batch: Callable, optimizer: Callable, *, measure: Callable,
-            questions: Callable) -> tuple[Callable, Callable, Callable]:
+def reading(
+    make: Callable, batch: Callable, optimizer: Callable, *, measure: Callable, questions: Callable
+) -> tuple[Callable, Callable, Callable]:
     """`init`, `step` and `evaluate` for `train`: cross entropy of every next token.
 
     `make(hyper, *, key) -> (model, world)`; `batch(world, hyper, t, *, key)` is what is read at step `t`, words (B, T);
-    `optimizer(hyper)` an optax transformation; `measure(logits, words)` a dict of scalars, reported for what is read.
-    `questions(world, hyper, *, key)` is a dict of words by name, all of one shape; `evaluate` measures each, as NAME_MEASURE.
+    `optimizer(hyper)` an optax transformation; `measure(logits, words)` a dict of scalars, reported of the batch.
+    `questions(world, hyper, *, key)` is a dict of words by name, of one shape; `evaluate` reports NAME_MEASURE.
     """
+    learned = lambda model: eqx.filter(model, eqx.is_inexact_array)
+
     def init(hyper, *, key):
         model, world = make(hyper, key=key)
-        return Reader(model, world, optimizer(hyper).init(eqx.filter(model, eqx.is_inexact_array)), jnp.array(0))
+        return Reader(model, world, optimizer(hyper).init(learned(model)), jnp.array(0))
 
     def step(state, hyper, *, key):
         words = batch(state.world, hyper, state.t, key=key)
@@ -52,12 +55,13 @@ def reading(make: Callable, batch: Callable, optimizer: Callable, *, measure: Ca
             z = logits(model, words)
             return cross_entropy(z[:, :-1], words[:, 1:]), measure(z, words)
         grads, measured = eqx.filter_grad(objective, has_aux=True)(state.model)
-        updates, opt_state = optimizer(hyper).update(grads, state.opt_state, eqx.filter(state.model, eqx.is_inexact_array))
+        updates, opt_state = optimizer(hyper).update(grads, state.opt_state, learned(state.model))
         return Reader(eqx.apply_updates(state.model, updates), state.world, opt_state, state.t + 1), measured
 
     def evaluate(state, hyper):
         asked = questions(state.world, hyper, key=random.key(state.t))
-        answers = jax.lax.map(lambda words: measure(logits(state.model, words), words), jnp.stack(list(asked.values())))
+        answer = lambda words: measure(logits(state.model, words), words)
+        answers = jax.lax.map(answer, jnp.stack(list(asked.values())))                      # one after the other
         return {f"{name}_{what}": answers[what][i] for i, name in enumerate(asked) for what in answers}
 
     return init, step, evaluate
