@@ -1,3 +1,3 @@
 """What is learned: data sets and generators."""
 
-from . import digits, listops, lotka_volterra, lra, recall, temporal_order, text
+from . import corpus, digits, induction_heads, listops, lotka_volterra, lra, recall, selective_copying, temporal_order, text
