@@ -3,7 +3,8 @@
 Modules:
 
 - `recurrent_lab.models.attention`: Multi-query attention to the last tokens only, in time and memory that grow with the window, not with the square of the length.
-- `recurrent_lab.models.feedback_attention`: Each output makes the next key, so attention must go token by token; in tiles it reads the keys $\log_2 N$ times instead of $N$ times.
+- `recurrent_lab.models.emulation`: Weights, written down, with which it is a given Transformer, or a given recurrent network.
+- `recurrent_lab.models.feedback_attention`: Where each output makes the next key: attention token by token, that reads each key log N times, not N.
 - `recurrent_lab.models.generate`: Tokens from a language model with a state: prompts of unequal length in one batch, drawn by temperature, top-k and top-p, at once or as a stream.
 - `recurrent_lab.models.griffin`: Gated linear recurrences and local attention in one language model: Hawk, Griffin, RecurrentGemma.
 - `recurrent_lab.models.griffin_config`: The numbers that make a Griffin, a Hawk or a RecurrentGemma, and those of the published models.
@@ -12,7 +13,7 @@ Modules:
 - `recurrent_lab.models.linear_memory`: The smallest universal sequence model: a diagonal linear recurrence that only remembers, and one MLP that reads every state.
 - `recurrent_lab.models.lru`: The linear recurrent unit, and every rung of the ladder that leads to it from the classical recurrent network.
 - `recurrent_lab.models.positionwise`: What a Gemma-like model does to each token by itself: linear maps, block-diagonal ones, RMS norm, the gated MLP.
-- `recurrent_lab.models.recurrent_transformer`: Every layer attends to what it has itself computed for the tokens before: as deep as the text is long, and still trained in tiles.
+- `recurrent_lab.models.recurrent_transformer`: Every layer attends to what it put out for the tokens before: as deep as the text is long, trained in tiles.
 - `recurrent_lab.models.rglru`: The real-gated linear recurrent unit of Griffin and Hawk, its complex relative, and the short convolution before it.
 - `recurrent_lab.models.rnn`: The classical recurrent network, with the three initialisations whose training Pascanu et al. found difficult.
 - `recurrent_lab.models.sequence`: The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.

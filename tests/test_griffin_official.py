@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax import random
 
-from recurrent_lab.models import Griffin, GriffinConfig, cast, from_flax, from_torch, load_griffin
-from recurrent_lab.models import save_orbax, to_flax, to_torch
+from recurrent_lab.models import Griffin, GriffinConfig, RGLRU, cast, from_flax, from_torch
+from recurrent_lab.models import load_griffin, save_orbax, to_flax, to_torch
 
 common = pytest.importorskip("recurrentgemma.common", reason="the official package is in the extra `peers`")
 from recurrentgemma.jax import griffin as official  # noqa: E402
@@ -181,6 +181,20 @@ def test_initial_values_have_the_official_spread():
         assert abs(a.std() / b.std() - 1) < tolerance, f"{jax.tree_util.keystr(path)}: {a.std()} and {b.std()}"
         assert abs(a.mean() - b.mean()) < 2 * tolerance * a.std(), jax.tree_util.keystr(path)
     jax.tree_util.tree_map_with_path(same, mine, theirs)
+
+
+def test_the_complex_unit():
+    "From the beginning: given a state, the official scan accumulates in float32 and drops the imaginary parts."
+    from recurrentgemma.jax.layers import RGLRU as Official
+
+    from recurrent_lab.models.griffin_names import nested, paths
+    layer = noisy(RGLRU(8, blocks=2, only_real=False, key=random.key(0)), random.key(1))
+    theirs = Official(8, num_heads=2, only_real=False, scan_type=common.ScanType.ASSOCIATIVE_NATIVE)
+    x, place = random.normal(random.key(2), (1, T, 8)), PLACES[1:2]
+    y, h = jax.jit(theirs.apply)({"params": nested(paths(layer))}, x, place)
+    mine, state = eqx.filter_jit(layer)(x[0], None, place[0] == 0)
+    close(mine, y[0])
+    close(state.h, h[0])
 
 
 def test_one_configuration_serves_both():

@@ -24,8 +24,8 @@ LAYERS |= {"RG-LRU": RGLRU(WIDTH, blocks=2, key=random.key(3)), "CG-LRU": RGLRU(
            "convolution": TemporalConv(WIDTH, key=random.key(3)), "attention": LocalAttention(WIDTH, 1, 6, key=random.key(3)),
            "recurrent block": RecurrentBlock(GRIFFIN, key=random.key(3)),
            "residual block": ResidualBlock(GRIFFIN, "attention", key=random.key(3))}
-LAYERS |= {f"recurrent Transformer, {form}": RecurrentTransformerLayer(WIDTH, 2, 6, **options, key=random.key(3))
-           for form, options in {"tiles": {}, "steps": dict(tiled=False), "not recurrent": dict(recurrent=False)}.items()}
+LAYERS |= {"recurrent Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, key=random.key(3)),
+           "Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, recurrent=False, key=random.key(3))}
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

@@ -1,5 +1,6 @@
 """What learns: Equinox modules for one unbatched sequence; `jax.vmap` makes the batch."""
 from .attention import *
+from .emulation import *
 from .generate import *
 from .griffin import *
 from .griffin_config import *
