@@ -786,13 +786,10 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'recurrent_lab.tasks.lra.text': ('tasks/lra.html#text', 'recurrent_lab/tasks/lra.py')},
             'recurrent_lab.tasks.recall': { 'recurrent_lab.tasks.recall.batch': ( 'tasks/recall.html#batch',
                                                                                   'recurrent_lab/tasks/recall.py')},
-<<<<<<< HEAD
-            'recurrent_lab.tasks.selective_copying': { 'recurrent_lab.tasks.selective_copying.batch': ( 'tasks/selective_copying.html#batch',
-                                                                                                        'recurrent_lab/tasks/selective_copying.py')},
-=======
             'recurrent_lab.tasks.running_sum': { 'recurrent_lab.tasks.running_sum.batch': ( 'tasks/running_sum.html#batch',
                                                                                             'recurrent_lab/tasks/running_sum.py')},
->>>>>>> transformer
+            'recurrent_lab.tasks.selective_copying': { 'recurrent_lab.tasks.selective_copying.batch': ( 'tasks/selective_copying.html#batch',
+                                                                                                        'recurrent_lab/tasks/selective_copying.py')},
             'recurrent_lab.tasks.temporal_order': { 'recurrent_lab.tasks.temporal_order.batch': ( 'tasks/temporal_order.html#batch',
                                                                                                   'recurrent_lab/tasks/temporal_order.py')},
             'recurrent_lab.tasks.text': { 'recurrent_lab.tasks.text.load': ('tasks/text.html#load', 'recurrent_lab/tasks/text.py'),
