@@ -1,3 +1,15 @@
 """What is learned: data sets and generators."""
 
-from . import digits, listops, lotka_volterra, lra, recall, running_sum, temporal_order, text
+from . import (
+    corpus,
+    digits,
+    induction_heads,
+    listops,
+    lotka_volterra,
+    lra,
+    recall,
+    running_sum,
+    selective_copying,
+    temporal_order,
+    text,
+)
