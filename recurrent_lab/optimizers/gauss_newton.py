@@ -50,8 +50,8 @@ def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callabl
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #8346cb22
 def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
-                    loss: Callable[[Array, Array], Array], params: PyTree, targets: Array, damping: float,
-                    iterations: int) -> PyTree:
+                    loss: Callable[[Array, Array], Array], params: PyTree, targets: Array,
+                    damping: float, iterations: int) -> PyTree:
     "`gauss_newton` by conjugate gradients, without a matrix: approximate if the `iterations` are few."
     check("gauss_newton_cg", "> 0", damping=damping)
     check("gauss_newton_cg", ">= 1", iterations=iterations)
@@ -78,8 +78,8 @@ def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTr
 # %% ../../nbs/optimizers/gauss_newton.ipynb #74271492
 def scale_by_gauss_newton(loss: Callable[[Array, Array], Array], damping: float,
                           layerwise: bool = False) -> Transformation:
-    """The direction of `gauss_newton`. `update` needs `params`, `predict` and `targets`; what comes in is
-    not used, so that nothing before it in a chain has an effect. Without state."""
+    """The direction of `gauss_newton`. `update` needs `params`, `predict` and `targets`; what comes in
+    is not used, so that nothing before it in a chain has an effect. Without state."""
     check("gauss_newton", "> 0", damping=damping)
 
     def update(updates, state, params=None, *, predict, targets, **extra):

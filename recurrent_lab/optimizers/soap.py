@@ -52,8 +52,8 @@ def eigenbasis(L: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 
 def refresh(basis: tuple, factors: tuple, M: Array, V: Array) -> tuple[tuple, Array, Array]:
-    """The basis after one step of orthogonal iteration with the new factors, M in its coordinates, and V in
-    the order of its columns."""
+    """The basis after one step of orthogonal iteration with the new factors, M in its coordinates, and V
+    in the order of its columns."""
     new = []
     for axis, (Q, L) in enumerate(zip(basis, factors)):
         if Q is not None:

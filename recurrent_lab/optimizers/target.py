@@ -24,8 +24,8 @@ def steps_to_target(losses: Float[Array, "... T"], target: float) -> Float[Array
 
 # %% ../../nbs/optimizers/target.ipynb #a6749553
 class Tuned(NamedTuple):
-    """`steps` to the target and the `losses` before each step, of each trial; `best` is the trial with the
-    fewest steps, then the least loss at the end."""
+    """`steps` to the target and the `losses` before each step, of each trial; `best` is the trial with
+    the fewest steps, then the least loss at the end."""
     rates: Float[Array, "A"]
     steps: Float[Array, "A"]
     losses: Float[Array, "A T"]
