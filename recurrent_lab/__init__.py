@@ -17,7 +17,13 @@ Modules:
 - `recurrent_lab.probes.error_wall`: One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
 - `recurrent_lab.probes.gradient_flow`: How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.
 - `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
+- `recurrent_lab.tasks.groups`: A group is its multiplication table: cyclic, dihedral, symmetric, and products of them.
 - `recurrent_lab.tasks.lotka_volterra`: A nonlinear map from a sequence to a sequence: the populations of the Lotka–Volterra equations, from what drives the prey.
+- `recurrent_lab.tasks.modular`: Every equation a ∘ b = c of a small table, split at random: can the rest be known from a part?
+- `recurrent_lab.tasks.parity`: Of n bits, k decide: their product is the label, and no fewer than all k of them say anything about it.
+- `recurrent_lab.tasks.permutations`: Rearrangements of n things: all of them in order, composed, inverted, with their signs and cycles.
+- `recurrent_lab.tasks.representations`: The Fourier basis of any finite group, computed from its multiplication table alone.
+- `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
 - `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.
 - `recurrent_lab.training.variants`: Models of different structure, each a population of its own, in one table."""

@@ -1,3 +1,4 @@
 """What is learned: data sets and generators."""
 
-from . import digits, listops, lotka_volterra, lra, recall, temporal_order, text
+from . import (digits, groups, listops, lotka_volterra, lra, modular, parity, permutations, recall, representations,
+               temporal_order, text, xor_clusters)
