@@ -33,6 +33,7 @@ Modules:
 - `recurrent_lab.tasks.permutations`: Rearrangements of n things: all of them in order, composed, inverted, with their signs and cycles.
 - `recurrent_lab.tasks.representations`: The Fourier basis of any finite group, computed from its multiplication table alone.
 - `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart.
+- `recurrent_lab.training.full_batch`: What `train` needs for a model that sees its whole data set at every step, under a loss that may change with time.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
 - `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.
 - `recurrent_lab.training.variants`: Models of different structure, each a population of its own, in one table."""
