@@ -20,13 +20,19 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 # %% auto #0
-__all__ = ['norm', 'margins', 'normalized_margin', 'cyclic_optimum', 'parity_optimum', 'group_optimum', 'character_sum',
-           'mean_margin', 'cyclic_mean_margin']
+__all__ = ['norm', 'contributions', 'margins', 'normalized_margin', 'cyclic_optimum', 'parity_optimum', 'group_optimum',
+           'character_sum', 'mean_margin', 'cyclic_mean_margin']
 
 # %% ../../nbs/probes/margin.ipynb #96a995cd
 def norm(omega: Float[Array, "m d"], a: float = 2, b: float = 3) -> Float[Array, ""]:
     "‖θ‖_{a,b} = (Σ_i ‖ω_i‖_a^b)^{1/b} of neurons ω (m, d); either may be inf."
     return jnp.linalg.norm(jnp.linalg.norm(omega, a, axis=1), b)
+
+
+def contributions(omega: Float[Array, "m d"], a: float = 2, b: float = 3) -> Float[Array, "m"]:
+    "‖ω_i‖_a^b / ‖θ‖_{a,b}^b, what each neuron contributes: the weights for means over neurons, of which the dead ones may look like anything."
+    size = jnp.linalg.norm(omega, a, axis=1) ** b
+    return size / size.sum()
 
 
 def margins(f: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, "*B"]:
