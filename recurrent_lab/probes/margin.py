@@ -37,7 +37,7 @@ def contributions(omega: Float[Array, "m d"], a: float = 2, b: float = 3) -> Flo
 
 def margins(f: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, "*B"]:
     "f_y - max_{y' ≠ y} f_{y'} of each example: negative where it is wrong."
-    right = jax.nn.one_hot(y, f.shape[-1], dtype=bool)
+    right = jax.nn.one_hot(jnp.asarray(y, jnp.int32), f.shape[-1], dtype=bool)
     return jnp.where(right, f, -jnp.inf).max(-1) - jnp.where(right, -jnp.inf, f).max(-1)
 
 
