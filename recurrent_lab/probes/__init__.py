@@ -1,2 +1,2 @@
 """What is measured on a model."""
-from . import error_wall, gradient_flow, memory
+from . import certificates, error_wall, gradient_flow, hidden_progress, margin, memory, polynet_flow, spectrum
