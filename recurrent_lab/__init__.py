@@ -16,6 +16,7 @@ Modules:
 - `recurrent_lab.models.sequence`: The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.
 - `recurrent_lab.probes.error_wall`: One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
 - `recurrent_lab.probes.gradient_flow`: How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.
+- `recurrent_lab.probes.linear_regression`: The expected risk of a stochastic method on Gaussian linear regression, by recursion: no sampling, no bound.
 - `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
 - `recurrent_lab.tasks.lotka_volterra`: A nonlinear map from a sequence to a sequence: the populations of the Lotka–Volterra equations, from what drives the prey.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
