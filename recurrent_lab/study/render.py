@@ -9,15 +9,15 @@ import ast
 import html
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import claims
+from .shown import code, output
 
 # %% auto #0
-__all__ = ['KINDS', 'ANSI', 'NUMBER', 'EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'code', 'svg', 'card', 'output',
-           'Page', 'directives', 'public', 'only_imports', 'read_all', 'read', 'pandoc', 'alone']
+__all__ = ['EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'Page', 'directives', 'public', 'only_imports', 'read_all',
+           'read', 'pandoc', 'slug', 'alone']
 
 # %% ../../nbs/study/render.ipynb #dc3d3261
 def symbols(package: Path) -> dict[str, str]:
@@ -38,63 +38,6 @@ def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
             above = {name: v for k, v in known.items() if k.startswith(node.module + ".") and k.endswith("." + alias.name)}
             names |= above or inside | {name: next(iter(inside.values())).split("#")[0] for _ in [0] if inside}
     return names
-
-# %% ../../nbs/study/render.ipynb #272ba6d4
-KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f", "Decorator": "d"}
-
-def code(source: str, names: dict[str, str] = {}, language: str = "python") -> str:
-    """Source as highlighted HTML, names of the library as links; other languages than Python and shell as they are."""
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
-    try:
-        tokens = get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(source)
-    except ClassNotFound:
-        tokens = [((), source)]
-    out, last, dotted = [], "", ""
-    for kind, text in tokens:
-        css = next((KINDS[part] for part in reversed(kind) if part in KINDS), "")
-        plain = "Name" in tuple(kind) and css != "f"
-        dotted = f"{dotted}.{text}" if plain and last == "." and dotted else text if plain and last != "." else dotted if text == "." else ""
-        here = names.get(dotted) if plain else None
-        shown = html.escape(text, quote=False)
-        out.append(f'<a href="/{here}">{shown}</a>' if here else f'<span class="{css}">{shown}</span>' if css and text.strip() else shown)
-        last = text
-    return f'<pre class="code"><code>{"".join(out)}</code></pre>'
-
-# %% ../../nbs/study/render.ipynb #8abec52e
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-NUMBER = re.compile(r"<td>(\s*[-+−]?(?:\d[\d,.]*(?:e[-+]?\d+)?|NaN|inf)\s*)</td>")
-
-def svg(text: str, unique: str) -> str:
-    """An SVG image to stand in a page: no prologue, ids that begin with `unique`."""
-    text = text[text.index("<svg"):]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = re.sub(r'(\sid="|url\(#|href="#)', lambda m: m[1] + unique + "-", text)
-    return text.replace("<svg", '<svg role="img" aria-label="figure"', 1)
-
-def card(claim: dict) -> str:
-    """A claim as it stands in its study's page."""
-    e = lambda name: html.escape(str(claim[name] or ""))
-    verdict = e("verdict")
-    facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")), ("rule", e("rule")), ("tried", e("tried"))]
-    rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts if v)
-    return f'<div class="claim {verdict.replace(" ", "-")}"><p><b class="verdict">{verdict}</b> {e("statement")}</p><dl>{rows}</dl></div>'
-
-def output(out: dict, unique: str) -> str:
-    """A saved output as HTML: the richest form that a page can show."""
-    join = lambda v: v if isinstance(v, str) else "".join(v)
-    if out["output_type"] in ("stream", "error"):
-        text = join(out["text"]) if "text" in out else f'{out["ename"]}: {out["evalue"]}'
-        return f'<pre class="out">{html.escape(ANSI.sub("", text).rstrip(), quote=False)}</pre>'
-    data = out.get("data", {})
-    if claims.MIME in data: return card(data[claims.MIME])
-    if "image/svg+xml" in data: return f'<figure>{svg(join(data["image/svg+xml"]), unique)}</figure>'
-    if "image/png" in data: return f'<figure><img alt="figure" src="data:image/png;base64,{join(data["image/png"]).strip()}"></figure>'
-    if "text/html" in data:
-        text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]), flags=re.S).replace(' border="1"', "")
-        text = NUMBER.sub(r"<td class=num>\1</td>", text)
-        return f'<div class="table" tabindex="0">{text}</div>'
-    return f'<pre class="out">{html.escape(ANSI.sub("", join(data.get("text/plain", ""))), quote=False)}</pre>'
 
 # %% ../../nbs/study/render.ipynb #58713792
 @dataclass
@@ -161,11 +104,12 @@ EQUATION = re.compile(r"\$\$([^$]+?)\$\$\s*\{#(eq-[\w-]+)\}")
 def read_all(notebooks: dict[str, dict], known: dict[str, str] = {}, used_in: dict = {}) -> list[Page]:
     """Notebooks (their JSON, by name) as Pages. `known`: the library's symbols; `used_in`: who names them, by address.
 
-    Only pandoc runs in threads: Python 3.11's own parser may not (cpython 106905).
+    All go through pandoc at once, which starts slowly; one by one where a footnote or an open fence would reach into the next page.
     """
     prepared = [_prepare(name, notebook, known, used_in) for name, notebook in notebooks.items()]
-    with ThreadPoolExecutor() as pool:
-        texts = list(pool.map(pandoc, (text for _, text, _, _ in prepared)))
+    sources = [text for _, text, _, _ in prepared]
+    texts = pandoc("\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
+    if len(texts) != len(sources) or any("[^" in text for text in sources): texts = map(pandoc, sources)
     for (page, _, held, names), text in zip(prepared, texts):
         page.body = _finish(page, text, held, names)
     return [page for page, *_ in prepared]
@@ -195,11 +139,16 @@ def _prepare(name: str, notebook: dict, known: dict[str, str], used_in: dict) ->
 def pandoc(text: str) -> str:
     """Quarto's Markdown as HTML, formulas as MathML."""
     import pypandoc
-    command = [pypandoc.get_pandoc_path(), "--from=markdown", "--to=html", "--mathml", "--wrap=none", "--syntax-highlighting=none"]
+    command = [pypandoc.get_pandoc_path(), "--from=markdown-auto_identifiers", "--to=html", "--mathml", "--wrap=none", "--syntax-highlighting=none"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True, encoding="utf-8").stdout
 
 # %% ../../nbs/study/render.ipynb #154b2d9d
 REFERENCE = re.compile(r'<span class="citation" data-cites="[^"]+">(?:<span[^>]*>)?@?([^<]+)(?:</span>)?</span>')
+
+def slug(words: str, taken: list[str]) -> str:
+    """A heading's id as pandoc makes it: `Packed documents, twice` is packed-documents-twice; -1, -2, ... where it is `taken`."""
+    bare = re.sub(r"^[\W\d_]+", "", re.sub(r"\s+", "-", re.sub(r"[^\w\s.-]", "", words.lower()).strip())) or "section"
+    return next(name for name in (bare, *(f"{bare}-{n}" for n in range(1, len(taken) + 1))) if name not in taken)
 
 def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) -> str:
     """Pandoc's HTML with the cells in their place, references resolved, headings collected."""
@@ -220,10 +169,14 @@ def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) 
 
     def heading(match):
         level, attributes, inner = int(match[1]), match[2], match[3]
-        name = re.search(r'id="([^"]+)"', attributes)[1]
-        page.headings.append((level, name, html.unescape(re.sub(r"<[^>]+>", "", inner))))
+        plain, given = html.unescape(re.sub(r"<[^>]+>", "", inner)), re.search(r'id="([^"]+)"', attributes)
+        name = given[1] if given else slug(plain, taken)
+        taken.append(name)
+        if not given: attributes = f' id="{name}"{attributes}'
+        page.headings.append((level, name, plain))
         return f'<h{level}{attributes}>{inner}<a class="here" href="#{name}" aria-label="link to this section">#</a></h{level}>'
 
+    taken = []
     text = REFERENCE.sub(reference, text)
     text = re.sub(r"<h([2-4])([^>]*)>(.*?)</h\1>", heading, text, flags=re.S)
     text = re.sub(r"<table>(.*?)</table>", r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
