@@ -1,6 +1,7 @@
 """What learns: Equinox modules for one unbatched sequence; `jax.vmap` makes the batch."""
 from .algebra import *
 from .attention import *
+from .emulation import *
 from .generate import *
 from .gram import *
 from .griffin import *
@@ -12,6 +13,8 @@ from .mlp import *
 from .parity_transformer import *
 from .positionwise import *
 from .recurrence import *
+from .recurrent_transformer import *
 from .rglru import *
 from .rnn import *
 from .sequence import *
+from .transformer import *

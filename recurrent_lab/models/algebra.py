@@ -25,16 +25,17 @@ __all__ = ['PairNet', 'PowerNet']
 
 # %% ../../nbs/models/algebra.ipynb #f3f86dc8
 class PairNet(eqx.Module):
-    """f(a, b) = Σ_i w_i σ(u_i(a) + v_i(b)): two elements of `size` → (size,). Source: 2311.07568, section 3.
+    """f(a, b) = Σ_i w_i σ(u_i(a) + v_i(b)): two of `size` elements → (size,) (2311.07568, section 3).
 
-    The weights are normal with deviation `scale` / √size. The paper's σ is the square; its control is a ReLU.
+    Normal weights of deviation `scale` / √size. The paper's σ is the square; its control is a ReLU.
     """
     u: Float[Array, "m g"]
     v: Float[Array, "m g"]
     w: Float[Array, "m g"]
     activation: Callable = eqx.field(static=True)
 
-    def __init__(self, size: int, width: int, *, activation: Callable = jnp.square, scale: float = 0.5, key: PRNGKeyArray):
+    def __init__(self, size: int, width: int, *, activation: Callable = jnp.square, scale: float = 0.5,
+                 key: PRNGKeyArray):
         self.u, self.v, self.w = scale / size**0.5 * random.normal(key, (3, width, size))
         self.activation = activation
 
@@ -51,9 +52,9 @@ class PairNet(eqx.Module):
 
 # %% ../../nbs/models/algebra.ipynb #599f3e0f
 class PowerNet(eqx.Module):
-    """f(x) = Σ_i w_i (u_i·x)^k: a point (inputs,) → (2,), one number for the parity +1 and one for -1. Source: 2311.07568, section 5.
+    """f(x) = Σ_i w_i (u_i·x)^k: (inputs,) → (2,), a number for the parity +1 and one for -1.
 
-    The weights are normal with deviation `scale` / √inputs.
+    Normal weights of deviation `scale` / √inputs. Source: 2311.07568, section 5.
     """
     u: Float[Array, "m n"]
     w: Float[Array, "m 2"]

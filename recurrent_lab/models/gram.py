@@ -24,7 +24,7 @@ __all__ = ['GramNet']
 
 # %% ../../nbs/models/gram.ipynb #716fa4e5
 class GramNet(eqx.Module):
-    """f = relu(Z) a at every row of X, Z = Z_0 + K A: a net whose first layer learns by gradient descent on its first n points.
+    """f = relu(Z) a at every row of X, Z = Z_0 + K A: the first layer learns, from the first n points.
 
     a = ±1/√width is fixed, A starts at zero and Z_0 = X W_0ᵀ with W_0 normal of deviation `omega`.
     """
@@ -34,7 +34,7 @@ class GramNet(eqx.Module):
     a: Float[Array, "m"]
 
     def __init__(self, x: Float[Array, "N d"], n: int, width: int, *, omega: float, key: PRNGKeyArray):
-        if not 0 < n <= len(x): raise ValueError(f"n is {n}; allowed: 1 to {len(x)}, the number of points")
+        if not 0 < n <= len(x): raise ValueError(f"n is {n}; allowed: 1 to {len(x)}, the points")
         k_W, k_a = random.split(key)
         self.K = x @ x[:n].T
         self.Z0 = omega * x @ random.normal(k_W, (x.shape[1], width))
@@ -49,7 +49,7 @@ class GramNet(eqx.Module):
         return jax.nn.relu(self.preactivations()) @ self.a
 
     def step(self, y: Float[Array, "n"], rate: float) -> GramNet:
-        "After one step of gradient descent on the mean logistic loss of the labels ±1 of the first n points."
+        "After a step of gradient descent on the mean logistic loss of labels ±1 of the first n points."
         n = len(self.A)
         Z = self.Z0[:n] + self.K[:n] @ self.A
         loss = lambda Z: jax.nn.softplus(-y * (jax.nn.relu(Z) @ self.a)).mean()

@@ -71,10 +71,13 @@ def s_hot(rows: int, n: int, s: int, *, key: PRNGKeyArray) -> Float[Array, "rows
     return (jnp.argsort(order, axis=1) < s).astype(float)
 
 
-def initial(init: Init, rows: int, n: int, *, sparsity: int = 2, key: PRNGKeyArray) -> Float[Array, "rows n"]:
+def initial(init: Init, rows: int, n: int, *, sparsity: int = 2,
+            key: PRNGKeyArray) -> Float[Array, "rows n"]:
     "A matrix of weights onto `rows` neurons from `n` inputs."
-    if init not in get_args(Init): raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
-    if init == "sparse" and not 0 < sparsity <= n: raise ValueError(f"sparsity is {sparsity}; allowed: 1 to {n}, the number of inputs")
+    if init not in get_args(Init):
+        raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
+    if init == "sparse" and not 0 < sparsity <= n:
+        raise ValueError(f"sparsity is {sparsity}; allowed: 1 to {n}, the number of inputs")
     if init == "sparse": return s_hot(rows, n, sparsity, key=key)
     if init == "gaussian": return (2 / n) ** 0.5 * random.normal(key, (rows, n))
     if init == "sign": return random.rademacher(key, (rows, n), float) / n**0.5
@@ -82,7 +85,7 @@ def initial(init: Init, rows: int, n: int, *, sparsity: int = 2, key: PRNGKeyArr
 
 # %% ../../nbs/models/mlp.ipynb #b3a54c74
 def winning_ticket(n: int, k: int, s: int) -> float:
-    "The chance that `s` random places of `n` contain k given ones, or for s < k lie among them; a width of r has r times that many tickets."
+    "The chance that `s` random places of `n` contain `k` given ones, or for s < k lie among them."
     return comb(n - k, s - k) / comb(n, s) if s >= k else comb(k, s) / comb(n, s)
 
 # %% ../../nbs/models/mlp.ipynb #9eccd269
@@ -96,12 +99,13 @@ class MLP(eqx.Module):
     u: Float[Array, "r"] | None
     activation: Callable = eqx.field(static=True)
 
-    def __init__(self, inputs: int, width: int, *, activation: Callable = jax.nn.relu, init: Init = "uniform", sparsity: int = 2,
-                 readout: bool = True, key: PRNGKeyArray):
+    def __init__(self, inputs: int, width: int, *, activation: Callable = jax.nn.relu,
+                 init: Init = "uniform", sparsity: int = 2, readout: bool = True, key: PRNGKeyArray):
         k_W, k_b, k_u = random.split(key, 3)
         self.W = initial(init, width, inputs, sparsity=sparsity, key=k_W)
         self.b = initial("uniform", width, inputs, key=k_b)[:, 0]
-        self.u = initial("uniform" if init == "sparse" else init, 1, width, key=k_u)[0] if readout else None
+        of_u = "uniform" if init == "sparse" else init
+        self.u = initial(of_u, 1, width, key=k_u)[0] if readout else None
         self.activation = activation
 
     def __call__(self, x: Float[Array, "n"]) -> Float[Array, ""]:
@@ -110,7 +114,7 @@ class MLP(eqx.Module):
 
 
 class PolyNet(eqx.Module):
-    "f(x) = Π_i ⟨w_i, x⟩, a product of `degree` linear functions: (inputs,) → a number. Source: 2207.08799, (xv)."
+    "f(x) = Π_i ⟨w_i, x⟩, a product of `degree` linear functions: (inputs,) → a number (2207.08799, xv)."
     W: Float[Array, "k n"]
 
     def __init__(self, inputs: int, degree: int, *, init: Init = "uniform", key: PRNGKeyArray):

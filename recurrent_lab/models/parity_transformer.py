@@ -23,9 +23,9 @@ __all__ = ['ParityTransformer']
 
 # %% ../../nbs/models/parity_transformer.ipynb #385a9a01
 class ParityTransformer(eqx.Module):
-    """One block of attention by a single query and an MLP: (inputs,) of ±1 → a number. Source: 2207.08799, (*iii).
+    """One block of attention by a single query and an MLP: (inputs,) → a number (2207.08799, *iii).
 
-    The matrices are normal with variance one over their inputs, embeddings with variance one over the width; b starts at zero.
+    Matrices are normal of variance one over their inputs, embeddings one over the width; b is zero.
     """
     E: Float[Array, "2 D"]
     P: Float[Array, "n D"]
@@ -39,12 +39,13 @@ class ParityTransformer(eqx.Module):
     B: Float[Array, "D M"]
     u: Float[Array, "D"]
 
-    def __init__(self, inputs: int, *, width: int = 1024, heads: int = 128, head_size: int = 8, expanded: int | None = None, key: PRNGKeyArray):
-        D, H, d, M = width, heads, head_size, expanded or 4 * width
+    def __init__(self, inputs: int, *, width: int = 1024, heads: int = 128, head_size: int = 8,
+                 key: PRNGKeyArray):
+        D, H, d, M = width, heads, head_size, 4 * width
         keys = iter(random.split(key, 10))
         draw = lambda *shape, fan_in: random.normal(next(keys), shape) / fan_in**0.5
         self.E, self.P, self.e0 = draw(2, D, fan_in=D), draw(inputs, D, fan_in=D), draw(D, fan_in=D)
-        self.Q, self.K, self.V = draw(H, d, D, fan_in=D), draw(H, d, D, fan_in=D), draw(H, d, D, fan_in=D)
+        self.Q, self.K, self.V = (draw(H, d, D, fan_in=D) for _ in range(3))
         self.O = draw(H, D, d, fan_in=H * d)
         self.A, self.b, self.B = draw(M, D, fan_in=D), jnp.zeros(M), draw(D, M, fan_in=M)
         self.u = draw(D, fan_in=D)

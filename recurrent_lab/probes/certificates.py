@@ -29,7 +29,8 @@ def products(u: Float[Array, "m g"], v: Float[Array, "m g"], w: Float[Array, "m 
     return eqx.tree_at(lambda net: (net.u, net.v, net.w), _empty(PairNet, u.shape[1], len(u)), (u, v, w))
 
 
-def _empty(Net, *sizes, **options): return eqx.filter_eval_shape(lambda: Net(*sizes, **options, key=jax.random.key(0)))
+def _empty(Net, *sizes, **options):
+    return eqx.filter_eval_shape(lambda: Net(*sizes, **options, key=jax.random.key(0)))
 
 # %% ../../nbs/probes/certificates.ipynb #c378cec8
 def cyclic_net(p: int) -> PairNet:
@@ -42,30 +43,33 @@ def cyclic_net(p: int) -> PairNet:
 
 # %% ../../nbs/probes/certificates.ipynb #af5e4ae1
 def group_net(reps: list[Float[np.ndarray, "g d d"]]) -> PairNet:
-    """A net that knows a group from its real irreducible representations, the trivial one first: 2 Σ_{n≥2} d_n³ neurons.
+    """A net that knows a group, from its real irreducible representations, the trivial one first.
 
-    It has the largest margin if they are of the real kind and satisfy `character_sum` < 0 (2311.07568, Theorem 9)."""
+    It has 2 Σ_{n≥2} d_n³ neurons, and the largest margin if the representations are of the real kind and
+    satisfy `character_sum` < 0 (2311.07568, Theorem 9)."""
     parts = []
     for rho in reps[1:]:
         g, d = rho.shape[:2]
         scale = np.cbrt(d / np.rint((np.trace(rho, axis1=1, axis2=2) ** 2).mean()))
         i, j, k = (index.ravel() for index in np.indices((d, d, d)))
-        parts.append(scale * np.stack([rho[:, i, j].T, rho[:, j, k].T, rho[:, i, k].T]))  # ρ(a)_ij ρ(b)_jk ρ(c)_ik
+        ijk = rho[:, i, j].T, rho[:, j, k].T, rho[:, i, k].T              # ρ(a)_ij ρ(b)_jk ρ(c)_ik
+        parts.append(scale * np.stack(ijk))
     return products(*np.concatenate(parts, axis=1))
 
 # %% ../../nbs/probes/certificates.ipynb #c6bafebb
 def parity_net(n: int, support: tuple[int, ...]) -> PowerNet:
-    "The largest margin for the parity of the bits in `support` out of `n`, with 2^{k-1} neurons (2311.07568, Theorem 8)."
+    "The largest margin for the parity of `support`; 2^{k-1} neurons (2311.07568, Theorem 8)."
     k = len(support)
-    sigma = np.array([(1, *rest) for rest in itertools.product([1.0, -1], repeat=k - 1)])       # (2^{k-1}, k)
+    sigma = np.array([(1, *rest) for rest in itertools.product([1.0, -1], repeat=k - 1)])  # (2^{k-1}, k)
     u = np.zeros((len(sigma), n))
     u[:, list(support)] = sigma
     w = sigma.prod(1)[:, None] / np.sqrt(2) * np.array([1, -1])
-    return eqx.tree_at(lambda net: (net.u, net.w), _empty(PowerNet, n, len(u), power=k), (jnp.asarray(u), jnp.asarray(w)))
+    empty = _empty(PowerNet, n, len(u), power=k)
+    return eqx.tree_at(lambda net: (net.u, net.w), empty, (jnp.asarray(u), jnp.asarray(w)))
 
 # %% ../../nbs/probes/certificates.ipynb #93c18fb4
 def memorizing_net(p: int) -> PairNet:
-    "Addition modulo `p` by heart: 2p² neurons, one pair for each entry of the table (2311.07568, appendix D)."
+    "Addition modulo `p` by heart: 2p² neurons, a pair for each entry (2311.07568, appendix D)."
     a, b = np.divmod(np.arange(p * p), p)
     one_hot = np.eye(p)
     return products(one_hot[a], one_hot[b], one_hot[(a + b) % p])

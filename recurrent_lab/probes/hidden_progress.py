@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from ..tasks.parity import cube, parity
 
 # %% auto #0
-__all__ = ['relevant', 'movement', 'rho', 'majority', 'fourier_gap', 'population_gradient', 'sign_gradient', 'gap']
+__all__ = ['relevant', 'drift', 'movement', 'rho', 'majority', 'fourier_gap', 'population_gradient', 'sign_gradient', 'gap']
 
 # %% ../../nbs/probes/hidden_progress.ipynb #ed0a812e
 def relevant(n: int, support: Int[Array, "k"]) -> Float[Array, "n"]:
@@ -30,10 +30,16 @@ def relevant(n: int, support: Int[Array, "k"]) -> Float[Array, "n"]:
     return jnp.zeros(n).at[jnp.asarray(support, int)].set(1)
 
 
-def movement(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"], support: Int[Array, "k"]) -> Float[Array, "*m"]:
-    "How far the weights of relevant inputs have moved from `W0` over how far the others have, root mean squares: 1 if the net knows nothing."
+def drift(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"]) -> Float[Array, "*m n"]:
+    "How far the weights of each input have moved from `W0`, root mean square over neurons."
+    return jnp.sqrt(((W - W0) ** 2).mean(-2))
+
+
+def movement(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"],
+             support: Int[Array, "k"]) -> Float[Array, "*m"]:
+    "The drift of the relevant inputs over that of the others, root mean squares: 1 without knowledge."
     n = W.shape[-1]
-    S, square = relevant(n, support), ((W - W0) ** 2).mean(-2)            # (*m, n)
+    S, square = relevant(n, support), drift(W, W0) ** 2                   # (*m, n)
     return jnp.sqrt((square @ S / S.sum()) / (square @ (1 - S) / (n - S.sum())))
 
 
@@ -43,17 +49,20 @@ def rho(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"]) -> Float[Array, "
 
 # %% ../../nbs/probes/hidden_progress.ipynb #8285b4c2
 def majority(n: int) -> Float[np.ndarray, "n+1"]:
-    "ξ_0 … ξ_n, the Fourier coefficients of the majority of an odd number `n` of signs (O'Donnell 2014, Theorem 5.19)."
+    "ξ_0 … ξ_n, Fourier coefficients of the majority of `n` signs, n odd (O'Donnell 2014, Theorem 5.19)."
     if n % 2 == 0: raise ValueError(f"the majority of {n} signs may be a tie; allowed: an odd number")
     xi = np.zeros(n + 1)
     for j in range(1, n + 1, 2):
-        xi[j] = (-1) ** (j // 2) * comb(n // 2, j // 2) / comb(n - 1, j - 1) * comb(n - 1, n // 2) / 2 ** (n - 1)
-    return xi
+        xi[j] = (-1) ** (j // 2) * comb(n // 2, j // 2) / comb(n - 1, j - 1)
+    return xi * comb(n - 1, n // 2) / 2 ** (n - 1)
 
 
 def fourier_gap(n: int, k: int) -> float:
-    "|ξ_{k-1}| - |ξ_{k+1}|, twice the difference of the gradient on S and off it; zero at n = 2k - 1, and for larger n at least 0.03 (n - 1)^{-(k-1)/2}."
-    if k % 2 or not 0 < k < n: raise ValueError(f"k is {k}; allowed: even numbers below n = {n}, for at odd ones there is no gradient at all")
+    """|ξ_{k-1}| - |ξ_{k+1}|, twice the difference of the gradient on S and off it.
+
+    Zero at n = 2k - 1, and for larger n at least 0.03 (n - 1)^{-(k-1)/2}. ValueError for an odd k, which
+    has no gradient at all."""
+    if k % 2 or not 0 < k < n: raise ValueError(f"k is {k}; allowed: even numbers below n = {n}")
     xi = np.abs(majority(n))
     return float(xi[k - 1] - xi[k + 1])
 
@@ -69,11 +78,11 @@ def sign_gradient(w: Float[Array, "n"], support: tuple[int, ...]) -> Float[Array
     "`population_gradient` of a ReLU without bias at w ∈ {±1}^n, n odd, by formula."
     n, S = len(w), set(support)
     xi, others = majority(n), [S ^ {i} for i in range(n)]                 # S △ i
-    coefficient = jnp.array([xi[len(T)] + (not T) for T in others])       # relu' = (1 + Maj)/2, and the 1 counts where T is empty
+    coefficient = jnp.array([xi[len(T)] + (not T) for T in others])  # relu' = (1 + Maj)/2, 1 at T = {}
     return -coefficient / 2 * jnp.stack([w[jnp.array(sorted(T), int)].prod() for T in others])
 
 
 def gap(g: Float[Array, "*m n"], support: Int[Array, "k"]) -> Float[Array, "*m"]:
-    "The smallest |g_i| on S less the largest elsewhere: above zero, one step of sufficient length tells S."
+    "The smallest |g_i| on S less the largest elsewhere: above zero, one long step tells S."
     S = relevant(g.shape[-1], support) == 1
     return jnp.where(S, jnp.abs(g), jnp.inf).min(-1) - jnp.where(S, 0, jnp.abs(g)).max(-1)

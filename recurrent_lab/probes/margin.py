@@ -30,20 +30,20 @@ def norm(omega: Float[Array, "m d"], a: float = 2, b: float = 3) -> Float[Array,
 
 
 def contributions(omega: Float[Array, "m d"], a: float = 2, b: float = 3) -> Float[Array, "m"]:
-    "‖ω_i‖_a^b / ‖θ‖_{a,b}^b, what each neuron contributes: the weights for means over neurons, of which the dead ones may look like anything."
+    "‖ω_i‖_a^b / ‖θ‖_{a,b}^b: weights for means over neurons, as dead ones may look like anything."
     size = jnp.linalg.norm(omega, a, axis=1) ** b
     return size / size.sum()
 
 
 def margins(f: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, "*B"]:
     "f_y - max_{y' ≠ y} f_{y'} of each example: negative where it is wrong."
-    right = jax.nn.one_hot(y, f.shape[-1], dtype=bool)
+    right = jax.nn.one_hot(jnp.asarray(y, jnp.int32), f.shape[-1], dtype=bool)
     return jnp.where(right, f, -jnp.inf).max(-1) - jnp.where(right, -jnp.inf, f).max(-1)
 
 
-def normalized_margin(f: Float[Array, "*B classes"], y: Int[Array, "*B"], omega: Float[Array, "m d"], *, a: float = 2, b: float = 3,
-                      degree: float = 3) -> Float[Array, ""]:
-    "The smallest margin over ‖θ‖_{a,b}^ν, where ν is the `degree` of homogeneity. With `f` for all possible examples it is that of Definition 1."
+def normalized_margin(f: Float[Array, "*B classes"], y: Int[Array, "*B"], omega: Float[Array, "m d"], *,
+                      a: float = 2, b: float = 3, degree: float = 3) -> Float[Array, ""]:
+    "The smallest margin over ‖θ‖_{a,b}^ν; `f` of all examples, and the `degree` ν of homogeneity."
     return margins(f, y).min() / norm(omega, a, b) ** degree
 
 # %% ../../nbs/probes/margin.ipynb #3d24c024
@@ -58,27 +58,32 @@ def parity_optimum(k: int) -> float:
 
 
 def group_optimum(dimensions: list[int]) -> float:
-    "γ* for a group with real irreducible representations of these `dimensions`, the trivial one first (2311.07568, Theorem 9)."
-    if dimensions[0] != 1: raise ValueError(f"dimensions are {dimensions}; the first is that of the trivial representation, 1")
+    "γ* for a group by the `dimensions` of its real irreducible representations (2311.07568, Theorem 9)."
+    if dimensions[0] != 1:
+        raise ValueError(f"dimensions are {dimensions}; the first is that of the trivial one, 1")
     order = sum(d**2 for d in dimensions)
     return 2 / (3 * math.sqrt(3 * order)) / sum(d**2.5 for d in dimensions[1:])
 
 # %% ../../nbs/probes/margin.ipynb #276aad24
 def character_sum(chi: Float[np.ndarray, "r c"]) -> float:
-    "The largest Σ_{n≥2} d_n^{1.5} χ_n(C) over the classes C ≠ {e}: below zero, Theorem 9 holds. Trivial character first, identity first."
+    """The largest Σ_{n≥2} d_n^{1.5} χ_n(C) over the classes C ≠ {e}: below zero, Theorem 9 holds.
+
+    The trivial character comes first, and so does the identity."""
     chi = np.asarray(chi, float)
-    if not np.allclose(chi[0], 1): raise ValueError(f"the first character is {chi[0].tolist()}; it must be the trivial one, all ones")
+    if not np.allclose(chi[0], 1):
+        raise ValueError(f"the first character is {chi[0].tolist()}; it must be the trivial one, ones")
     return float((chi[1:, :1] ** 1.5 * chi[1:, 1:]).sum(0).max())
 
 # %% ../../nbs/probes/margin.ipynb #258915e9
 def mean_margin(f: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, ""]:
-    "The mean over examples of f_y minus the mean of the other f: never less than the smallest margin, and linear in f."
+    "The mean over examples of f_y less the mean of the other f: at least the smallest margin."
     right = jnp.take_along_axis(f, jnp.asarray(y)[..., None], -1)[..., 0]
     return (right - (f.sum(-1) - right) / (f.shape[-1] - 1)).mean()
 
 
-def cyclic_mean_margin(u: Float[Array, "*m p"], v: Float[Array, "*m p"], w: Float[Array, "*m p"]) -> Float[Array, "*m"]:
-    "The `mean_margin` of each neuron (u(a) + v(b))² w for addition modulo p, by Fourier transform (2311.07568, appendix)."
+def cyclic_mean_margin(u: Float[Array, "*m p"], v: Float[Array, "*m p"],
+                       w: Float[Array, "*m p"]) -> Float[Array, "*m"]:
+    "The `mean_margin` of each neuron (u(a) + v(b))² w for addition modulo p (2311.07568, appendix)."
     p = u.shape[-1]
     terms = jnp.fft.fft(u) * jnp.fft.fft(v) * jnp.fft.fft(w).conj()
     return 2 / ((p - 1) * p**2) * terms[..., 1:].sum(-1).real

@@ -26,7 +26,7 @@ __all__ = ['weight', 'error', 'plateau']
 # %% ../../nbs/probes/polynet_flow.ipynb #2d91c099
 def weight(t: Float[Array, "*T"], k: int) -> Float[Array, "*T"]:
     "v(t), the relevant weight of each of `k` ≥ 3 factors; v(0) = 1."
-    if k < 3: raise ValueError(f"k is {k}; allowed: 3 and more, for two factors grow for ever, v = exp(t)")
+    if k < 3: raise ValueError(f"k is {k}; allowed: 3 and more; two factors grow for ever, v = exp(t)")
     return (1 - (k - 2) * t) ** (-1 / (k - 2))
 
 

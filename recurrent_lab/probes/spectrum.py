@@ -20,7 +20,7 @@ def shares(u: Float[Array, "*m p"]) -> Float[Array, "*m z"]:
     "The share of the energy at each frequency 0 … ⌊p/2⌋."
     p = u.shape[-1]
     z = np.arange(p // 2 + 1)
-    twice = np.where((z == 0) | (2 * z == p), 1, 2)                       # frequencies that are not their own negative
+    twice = np.where((z == 0) | (2 * z == p), 1, 2)     # frequencies that are not their own negative
     return _share(twice * jnp.abs(jnp.fft.rfft(u)) ** 2 / p, u)
 
 
@@ -39,15 +39,16 @@ def frequency(u: Float[Array, "*m p"]) -> Int[Array, "*m"]:
     return shares(u)[..., 1:].argmax(-1) + 1
 
 
-def phase_error(u: Float[Array, "*m p"], v: Float[Array, "*m p"], w: Float[Array, "*m p"]) -> Float[Array, "*m"]:
-    "|θ_u + θ_v - θ_w| at the frequency of w, between 0 and π; evenly spread, with mean π/2, for unrelated phases."
+def phase_error(u: Float[Array, "*m p"], v: Float[Array, "*m p"],
+                w: Float[Array, "*m p"]) -> Float[Array, "*m"]:
+    "|θ_u + θ_v - θ_w| at the frequency of w, in [0, π]; evenly spread for unrelated phases."
     z = frequency(w)
     error = phase(u, z) + phase(v, z) - phase(w, z)
     return jnp.abs((error + jnp.pi) % (2 * jnp.pi) - jnp.pi)
 
 # %% ../../nbs/probes/spectrum.ipynb #79d1e075
 def walsh(f: Float[Array, "2**n"]) -> Float[Array, "2 ..."]:
-    "All Fourier coefficients of a function given on `cube(n)`, in an array with n axes of two: f̂(S) lies at the indicator of S, as `[1, 0, 1]` of {0, 2}."
+    "Fourier coefficients of f on `cube(n)`: f̂(S) at the indicator of S, `[1, 0, 1]` for {0, 2}."
     n = len(f).bit_length() - 1
     if len(f) != 2**n: raise ValueError(f"a function of n signs has 2^n values, not {len(f)}")
     c = f.reshape((2,) * n)
@@ -63,7 +64,8 @@ def levels(c: Float[Array, "2 ..."]) -> Float[Array, "n+1"]:
     return jnp.zeros(c.ndim + 1).at[size].add(c.ravel() ** 2)
 
 # %% ../../nbs/probes/spectrum.ipynb #352a3826
-def irrep_shares(u: Float[Array, "*m g"], reps: list[Float[np.ndarray, "g d d"]]) -> Float[Array, "*m r"]:
+def irrep_shares(u: Float[Array, "*m g"],
+                 reps: list[Float[np.ndarray, "g d d"]]) -> Float[Array, "*m r"]:
     "The share of the energy in each of the real irreducible representations `reps`."
     def energy(rho):
         g, d = rho.shape[:2]

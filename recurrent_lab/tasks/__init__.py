@@ -1,4 +1,22 @@
 """What is learned: data sets and generators."""
 
-from . import (digits, groups, listops, lotka_volterra, lra, modular, parity, permutations, recall, representations,
-               temporal_order, text, xor_clusters)
+from . import (
+    biographies,
+    corpus,
+    digits,
+    groups,
+    induction_heads,
+    listops,
+    lotka_volterra,
+    lra,
+    modular,
+    parity,
+    permutations,
+    recall,
+    representations,
+    running_sum,
+    selective_copying,
+    temporal_order,
+    text,
+    xor_clusters,
+)

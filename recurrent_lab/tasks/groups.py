@@ -23,15 +23,15 @@ def cyclic(n: int) -> Int[np.ndarray, "g g"]:
 
 
 def dihedral(n: int) -> Int[np.ndarray, "g g"]:
-    "The 2n symmetries of the regular `n`-gon. Element i + n j is rⁱsʲ, a turn after j reflections: rⁱsʲ rᵏsˡ = r^{i ± k} s^{j + l}."
+    "The symmetries of the `n`-gon; i + n j is rⁱsʲ, and rⁱsʲ rᵏsˡ = r^{i ± k} s^{j + l}, - for j = 1."
     turn, flip = np.arange(2 * n) % n, np.arange(2 * n) // n
     i = turn[:, None] + np.where(flip, -1, 1)[:, None] * turn
     return i % n + n * (flip[:, None] ^ flip)
 
 
 def symmetric(n: int) -> Int[np.ndarray, "g g"]:
-    "S_n: the permutations of `n` things in lexicographic order, the right factor first. ValueError above six."
-    if not 1 <= n <= 6: raise ValueError(f"the symmetric group on {n} things; allowed: 1 to 6, for a table of at most 720 × 720")
+    "S_n: the permutations of `n` ≤ 6 things in lexicographic order, the right factor first."
+    if not 1 <= n <= 6: raise ValueError(f"the symmetric group on {n} things; allowed: 1 to 6")
     p = permutations(n)
     return rank(compose(p[:, None], p))
 
@@ -55,6 +55,6 @@ def inverse(G: Int[np.ndarray, "g g"]) -> Int[np.ndarray, "g"]:
 
 
 def conjugacy_classes(G: Int[np.ndarray, "g g"]) -> Int[np.ndarray, "g"]:
-    "The class of every element, {g a g⁻¹}; classes are numbered by their first element, so that of the identity is 0."
+    "The class {g a g⁻¹} of every a, numbered by their first elements: that of the identity is 0."
     conjugates = G[G, inverse(G)[:, None]]                                # (g, a): g a g⁻¹
     return np.unique(conjugates.min(0), return_inverse=True)[1]

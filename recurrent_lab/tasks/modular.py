@@ -39,28 +39,35 @@ PERMUTED = {  # name: function of two permutations
 
 # %% ../../nbs/tasks/modular.ipynb #69592192
 def modular(operation: str, p: int) -> Int[np.ndarray, "N 3"]:
-    "Every equation x ∘ y = z of an `operation` in MODULAR on the numbers modulo the prime `p`, as rows (x, y, z); without y = 0 where it would divide."
-    if operation not in MODULAR: raise ValueError(f"operation is {operation!r}; allowed: {', '.join(map(repr, MODULAR))}")
-    if p < 2 or any(p % d == 0 for d in range(2, int(p**0.5) + 1)): raise ValueError(f"p is {p}; allowed: a prime")
+    """Every equation x ∘ y = z modulo the prime `p`, as rows (x, y, z); no y = 0 if it would divide.
+
+    ValueError for an `operation` that is not in MODULAR, or a `p` that is no prime."""
+    _known(operation, MODULAR)
+    if p < 2 or any(p % d == 0 for d in range(2, p)): raise ValueError(f"p is {p}; allowed: a prime")
     x, y = np.divmod(np.arange(p * p), p)
     if operation == "x / y": x, y = x[y > 0], y[y > 0]
     return np.stack([x, y, MODULAR[operation](x, y, p) % p], 1)
 
 
 def permuted(operation: str, n: int = 5) -> Int[np.ndarray, "N 3"]:
-    "Every equation of an `operation` in PERMUTED on the permutations of `n` things, as rows of their ranks (x, y, z)."
-    if operation not in PERMUTED: raise ValueError(f"operation is {operation!r}; allowed: {', '.join(map(repr, PERMUTED))}")
+    "Every equation of an `operation` in PERMUTED on the permutations of `n` things: ranks (x, y, z)."
+    _known(operation, PERMUTED)
     S = permutations(n)
     x, y = np.divmod(np.arange(len(S) ** 2), len(S))
     return np.stack([x, y, rank(PERMUTED[operation](S[x], S[y]))], 1)
 
+
+def _known(operation, names):
+    if operation not in names:
+        raise ValueError(f"operation is {operation!r}; allowed: {', '.join(map(repr, names))}")
+
 # %% ../../nbs/tasks/modular.ipynb #149d6176
 def seen(n: int, fraction: float, *, key: PRNGKeyArray) -> Bool[Array, "n"]:
-    "Which of `n` equations are for training: round(n fraction) of them, at random. `fraction` may be traced."
+    "Which of `n` equations are for training: round(n fraction), at random. `fraction` may be traced."
     return random.permutation(key, n) < jnp.round(n * fraction)
 
 
 def sentences(equations: Int[np.ndarray, "N 3"], size: int) -> Int[np.ndarray, "N 5"]:
-    "The equations as five tokens, x ∘ y = z, for a Transformer: elements are 0 … size - 1, the sign ∘ is `size`, and = is size + 1."
+    "The equations as five tokens, x ∘ y = z: elements are 0 … size - 1, ∘ is `size` and = is size + 1."
     x, y, z = equations.T
     return np.stack([x, np.full_like(x, size), y, np.full_like(x, size + 1), z], 1)

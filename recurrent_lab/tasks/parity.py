@@ -25,11 +25,11 @@ __all__ = ['parity', 'cube', 'batch', 'draw']
 
 # %% ../../nbs/tasks/parity.ipynb #6c2a402d
 def parity(x: Float[Array, "*B n"], support: Int[Array, "k"]) -> Float[Array, "*B"]:
-    "χ_S(x) = Π_{i∈S} x_i, the product of the bits whose places are in `support`, which may be traced. ValueError for a place that is not there."
+    "χ_S(x) = Π_{i∈S} x_i. The places S, `support`, may be traced; if not, ValueError for a wrong one."
     if not isinstance(support, jax.core.Tracer):
         places = np.asarray(support, int)
         if len(set(places)) < len(places) or ((places < 0) | (places >= x.shape[-1])).any():
-            raise ValueError(f"support is {places.tolist()}; allowed are distinct places from 0 to {x.shape[-1] - 1}")
+            raise ValueError(f"support is {places.tolist()}; allowed: distinct, 0 to {x.shape[-1] - 1}")
     return x[..., jnp.asarray(support, int)].prod(-1)
 
 
@@ -38,7 +38,8 @@ def cube(n: int) -> Float[Array, "2**n n"]:
     return 1.0 - 2 * (jnp.arange(2**n)[:, None] >> jnp.arange(n)[::-1] & 1)
 
 # %% ../../nbs/tasks/parity.ipynb #ba6ea542
-def batch(size: int, *, bits: int, support: Int[Array, "k"], noise: float = 0.0, key: PRNGKeyArray) -> tuple[Float[Array, "size bits"], Float[Array, "size"]]:
+def batch(size: int, *, bits: int, support: Int[Array, "k"], noise: float = 0.0,
+          key: PRNGKeyArray) -> tuple[Float[Array, "size bits"], Float[Array, "size"]]:
     """`size` uniform points of {±1}^bits and their labels ±1, each flipped with probability `noise`.
 
     Pure in `key`; `support` and `noise` may be traced. Source: 2207.08799, section 3."""
@@ -47,7 +48,8 @@ def batch(size: int, *, bits: int, support: Int[Array, "k"], noise: float = 0.0,
     return x, parity(x, support) * jnp.where(random.bernoulli(flip, noise, (size,)), -1, 1)
 
 
-def draw(x: Float[Array, "m n"], y: Float[Array, "m"], size: int, *, key: PRNGKeyArray) -> tuple[Float[Array, "size n"], Float[Array, "size"]]:
+def draw(x: Float[Array, "m n"], y: Float[Array, "m"], size: int, *,
+         key: PRNGKeyArray) -> tuple[Float[Array, "size n"], Float[Array, "size"]]:
     "A batch from a data set, with replacement: the offline task. Source: 2309.03800, section 3."
     i = random.randint(key, (size,), 0, len(y))
     return x[i], y[i]

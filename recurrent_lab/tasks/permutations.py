@@ -21,7 +21,7 @@ __all__ = ['permutations', 'inversions', 'rank', 'sign', 'compose', 'inverse', '
 
 # %% ../../nbs/tasks/permutations.ipynb #3dab1824
 def permutations(n: int) -> Int[np.ndarray, "n! n"]:
-    "All permutations of `n` things in lexicographic order, the identity first. ValueError above nine: they would fill the memory."
+    "All permutations of `n` things in lexicographic order, the identity first. ValueError above nine."
     if not 0 <= n <= 9: raise ValueError(f"permutations of {n} things; allowed: 0 to 9")
     return np.array(list(itertools.permutations(range(n))), int).reshape(math.factorial(n), n)
 

@@ -35,9 +35,10 @@ def kind(chi: Float[np.ndarray, "*r g"]) -> Int[np.ndarray, "*r"]:
 
 # %% ../../nbs/tasks/representations.ipynb #25d0d725
 def irreps(G: Int[np.ndarray, "g g"]) -> list[Float[np.ndarray, "g d d"]]:
-    """All real irreducible representations of the group with table `G`, orthogonal, in double precision: `rho[a] @ rho[b]` is `rho[G[a, b]]`.
+    """The real irreducible representations of the group `G`: `rho[a] @ rho[b] == rho[G[a, b]]`.
 
-    The smallest first, the trivial one before all others. The basis of each is arbitrary. S_6 takes seconds."""
+    Orthogonal, in double precision, the smallest first, the trivial one before all others, each in some
+    basis. S_6 takes seconds."""
     inv, found = inverse(G), {}
     for V in _parts(G):
         P = V @ V.T                                                       # the projection onto the part
@@ -63,9 +64,12 @@ def partitions(n: int, largest: int | None = None) -> list[tuple[int, ...]]:
 
 
 def symmetric_characters(n: int) -> Int[np.ndarray, "r r"]:
-    "The character table of S_n, exact: irreducible ones in the order of `partitions(n)`, the trivial first; classes in the reverse, the identity first."
+    """The character table of S_n, exact.
+
+    Irreducible ones in the order of `partitions(n)`, the trivial first; classes in the reverse order."""
     shapes = partitions(n)
-    beads = [frozenset(part + n - 1 - i for i, part in enumerate(shape + (0,) * (n - len(shape)))) for shape in shapes]
+    padded = [shape + (0,) * (n - len(shape)) for shape in shapes]
+    beads = [frozenset(part + n - 1 - i for i, part in enumerate(shape)) for shape in padded]
     return np.array([[_peel(b, cycles) for cycles in shapes[::-1]] for b in beads])
 
 
@@ -73,4 +77,5 @@ def symmetric_characters(n: int) -> Int[np.ndarray, "r r"]:
 def _peel(beads: frozenset[int], cycles: tuple[int, ...]) -> int:
     if not cycles: return 1
     moves = [(b, b - cycles[0]) for b in beads if b >= cycles[0] and b - cycles[0] not in beads]
-    return sum((-1) ** sum(to < other < b for other in beads) * _peel(beads - {b} | {to}, cycles[1:]) for b, to in moves)
+    jumped = lambda b, to: sum(to < other < b for other in beads)
+    return sum((-1) ** jumped(b, to) * _peel(beads - {b} | {to}, cycles[1:]) for b, to in moves)

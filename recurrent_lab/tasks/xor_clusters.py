@@ -29,7 +29,7 @@ class Clusters(NamedTuple):
 
 # %% ../../nbs/tasks/xor_clusters.ipynb #36e663b6
 def batch(n: int, *, dim: int, mean: float, flips: float = 0.0, key: PRNGKeyArray) -> Clusters:
-    "`n` points in `dim` dimensions, means of length `mean` along the first two axes; each label is flipped with probability `flips`."
+    "`n` points in `dim` dimensions, means of length `mean` on two axes; labels flip at rate `flips`."
     k_cloud, k_noise = random.split(key)
     centre, y, clean = _labels(n, mean, flips, k_cloud)
     return Clusters(random.normal(k_noise, (n, dim)).at[:, :2].add(centre), y, clean)
@@ -44,10 +44,10 @@ def _labels(n, mean, flips, key):
 
 # %% ../../nbs/tasks/xor_clusters.ipynb #3ae57c11
 def rotated(n: int, *, dim: int, mean: float, flips: float = 0.0, key: PRNGKeyArray) -> Clusters:
-    """What `batch` draws, turned into n + 2 coordinates: the same law of all inner products, at a cost that does not depend on `dim`.
+    """What `batch` draws, turned into n + 2 coordinates: the same law of all inner products.
 
     The first two axes are still those of the means. ValueError unless dim ≥ n + 2."""
-    if dim < n + 2: raise ValueError(f"{n} points in {dim} dimensions; allowed are dimensions from n + 2 = {n + 2}: use `batch`")
+    if dim < n + 2: raise ValueError(f"{n} points in {dim} dimensions; allowed: {n + 2} and more")
     k_cloud, k_plane, k_low, k_diagonal = random.split(key, 4)
     centre, y, clean = _labels(n, mean, flips, k_cloud)
     diagonal = jnp.sqrt(random.chisquare(k_diagonal, dim - 2.0 - jnp.arange(n)))

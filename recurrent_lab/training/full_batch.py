@@ -30,18 +30,21 @@ class Descent(NamedTuple):
 
 # %% ../../nbs/training/full_batch.ipynb #8f9f7583
 def full_batch(make: Callable, objective: Callable, optimizer: Callable) -> tuple[Callable, Callable]:
-    """`init` and `step` for `train`: gradient descent on `objective(model, data, hyper, t) -> scalar`, reported as the loss.
+    """`init` and `step` for `train`: descent on `objective(model, data, hyper, t) -> scalar`, the loss.
 
     `make(hyper, *, key) -> (model, data)`; `optimizer(hyper)` is an optax transformation.
     """
     def init(hyper, *, key):
         model, data = make(hyper, key=key)
-        return Descent(model, data, optimizer(hyper).init(eqx.filter(model, eqx.is_inexact_array)), jnp.asarray(0))
+        return Descent(model, data, optimizer(hyper).init(_weights(model)), jnp.asarray(0))
 
     def step(state, hyper, *, key):
         model, data, opt_state, t = state
         value, grads = eqx.filter_value_and_grad(objective)(model, data, hyper, t)
-        updates, opt_state = optimizer(hyper).update(grads, opt_state, eqx.filter(model, eqx.is_inexact_array))
+        updates, opt_state = optimizer(hyper).update(grads, opt_state, _weights(model))
         return Descent(eqx.apply_updates(model, updates), data, opt_state, t + 1), {"loss": value}
 
     return init, step
+
+
+def _weights(model): return eqx.filter(model, eqx.is_inexact_array)
