@@ -26,6 +26,7 @@ Modules:
 - `recurrent_lab.probes.error_wall`: One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
 - `recurrent_lab.probes.gradient_flow`: How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.
 - `recurrent_lab.probes.hidden_progress`: What moves while the accuracy does not: relevant weights against the others, and the gap in the gradient that moves them.
+- `recurrent_lab.probes.linear_regression`: The expected risk of a stochastic method on Gaussian linear regression, by recursion: no sampling, no bound.
 - `recurrent_lab.probes.margin`: How surely a homogeneous net is right for the size of its weights, beside the most that any net of its kind can reach.
 - `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
 - `recurrent_lab.probes.polynet_flow`: The product of k linear functions learns a parity along a known curve: nothing to be seen for most of the time, then everything.
