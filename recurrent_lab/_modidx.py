@@ -857,6 +857,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.Claim.__str__': ( 'study/claims.html#claim.__str__',
                                                                                           'recurrent_lab/study/claims.py'),
+                                            'recurrent_lab.study.claims.Claim._spread': ( 'study/claims.html#claim._spread',
+                                                                                          'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.Claim.ours': ( 'study/claims.html#claim.ours',
                                                                                        'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.Claim.record': ( 'study/claims.html#claim.record',

@@ -42,16 +42,20 @@ class Claim:
         unit, mean = f" {self.unit}" if self.unit else "", fmean(self.values)
         if len(self.values) == 1:
             return f"{mean:.4g}{unit}"
-        spread = stdev(self.values)
+        spread = self._spread
         if 0 < spread < math.inf:
             mean = round(mean, 1 - math.floor(math.log10(spread)))       # no digits beyond those of the spread
         return f"{mean:.4g} ± {spread:.2g}{unit} (n = {len(self.values)})"
+
+    @property
+    def _spread(self) -> float:
+        return stdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
 
     def record(self) -> dict:
         """The claim as one row of a table; `values` as text, one number after the other."""
         v = self.values
         return dict(statement=self.statement, where=self.where, paper=self.paper, ours=self.ours, verdict=self.verdict,
-                    holds=self.holds, mean=fmean(v) if v else None, sd=stdev(v) if len(v) > 1 else None, n=len(v),
+                    holds=self.holds, mean=fmean(v) if v else None, sd=self._spread if len(v) > 1 else None, n=len(v),
                     min=min(v, default=None), max=max(v, default=None), values=" ".join(map(repr, v)),
                     unit=self.unit, rule=self.rule, tried=self.tried)
 
