@@ -109,7 +109,7 @@ CASES = {
     "cautious_adamw": (ours.cautious_adamw(0.01, **adam), BOTH, {}),
     "grams": (ours.grams(0.01, **adam), BOTH, {}),
     "mars_adamw": (ours.mars(0.01, weight_decay=0.1), BOTH, {}),
-    "sophia_g": (ours.sophia_g(0.01, batch_size=16, interval=5), BOTH, {"extra": sampled_gradients}),
+    "sophia_g": (ours.sophia_g(0.01, batch_size=16, update_interval=5), BOTH, {"extra": sampled_gradients}),
     "ademamix": (ours.ademamix(0.01, weight_decay=0.1), BOTH, {}),
     "simplified_ademamix": (ours.simplified_ademamix(0.001, alpha=2.0, weight_decay=0.1), BOTH, {}),
     "adopt": (ours.adopt(0.01), BOTH, {}),

@@ -12,6 +12,7 @@ from recurrent_lab.models.attention import LocalAttention
 from recurrent_lab.models.griffin import RecurrentBlock, ResidualBlock
 from recurrent_lab.models.griffin_config import small_config
 from recurrent_lab.models.lru import LRU, Form
+from recurrent_lab.models.recurrent_transformer import RecurrentTransformerLayer
 from recurrent_lab.models.rglru import RGLRU, TemporalConv
 from recurrent_lab.models.rnn import RNN, Init
 
@@ -23,6 +24,8 @@ LAYERS |= {"RG-LRU": RGLRU(WIDTH, blocks=2, key=random.key(3)), "CG-LRU": RGLRU(
            "convolution": TemporalConv(WIDTH, key=random.key(3)), "attention": LocalAttention(WIDTH, 1, 6, key=random.key(3)),
            "recurrent block": RecurrentBlock(GRIFFIN, key=random.key(3)),
            "residual block": ResidualBlock(GRIFFIN, "attention", key=random.key(3))}
+LAYERS |= {"recurrent Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, key=random.key(3)),
+           "Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, recurrent=False, key=random.key(3))}
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

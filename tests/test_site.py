@@ -183,7 +183,8 @@ def test_the_board_filters_and_sorts(look, address):
     names = page.locator(".board tbody tr td:first-child a").all_inner_texts()
     assert names == page.evaluate("names => [...names].sort((a, b) => a.localeCompare(b, 'en', {numeric: true}))", names)
     rows.first.locator("a").click()
-    assert "/papers/" in page.url and page.locator(page.url[page.url.index("#"):]).is_visible()
+    page.wait_for_url("**/papers/*.html#*")
+    assert page.locator(page.url[page.url.index("#"):]).is_visible()
 
 
 def test_dark_stays_dark(look, address):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurrent_lab.tasks import digits, listops, lra, text
+from recurrent_lab.tasks import corpus, digits, induction_heads, listops, lra, selective_copying, text
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -325,3 +325,67 @@ def test_windows_longer_than_the_text_and_shares_outside_0_to_1_are_refused():
         text.windows(data, 3, 6, key=jax.random.key(0))
     with pytest.raises(ValueError, match="valid=1"):
         text.split(data, 1)
+
+
+# --- selective copying, induction heads
+
+
+@pytest.mark.parametrize("wrong", [dict(length=31), dict(length=64, items=0), dict(length=64, vocab=3)])
+def test_selective_copying_without_room_is_refused(wrong):
+    with pytest.raises(ValueError, match="length >= 2"):
+        selective_copying.batch(1, **wrong, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("wrong", [dict(length=2), dict(length=64, vocab=2)])
+def test_induction_heads_without_room_is_refused(wrong):
+    with pytest.raises(ValueError, match="at least three"):
+        induction_heads.batch(1, **wrong, key=jax.random.key(0))
+
+
+# --- the corpus
+
+
+def test_the_corpus_is_the_same_every_time_and_has_no_tests_in_it():
+    one, two = corpus.load(), corpus.load()
+    assert one.train_files == two.train_files and one.test_files == two.test_files
+    assert (one.train == two.train).all() and (one.test == two.test).all()
+    for file in one.train_files + one.test_files:
+        assert file.suffix == ".py" and "test" not in str(file).split("site-packages")[-1]
+
+
+def test_the_corpus_is_of_what_the_lab_needs():
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    needed = re.findall(r'"(\w+)>=', re.search(r"^dependencies = (.*)$", project, flags=re.M)[1])
+    assert sorted(needed) == sorted(corpus.PACKAGES)
+
+
+def test_what_is_no_text_or_too_short_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        corpus.load(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"matches '\*\*/\*.txt'"):
+        corpus.load(tmp_path)
+    (tmp_path / "a.txt").write_text("short")
+    with pytest.raises(ValueError, match="too short: 5 bytes to learn from and 0 held out"):
+        corpus.load(tmp_path)
+    for content in (b"\xff\xfe", b"zero \0"):
+        (tmp_path / "b.txt").write_bytes(content)
+        with pytest.raises(ValueError, match="b.txt is no text"):
+            corpus.load(tmp_path)
+    with pytest.raises(ValueError, match="every=1"):
+        corpus.load(tmp_path, every=1)
+    with pytest.raises(ValueError, match="the data has only 5 bytes"):
+        corpus.batch(np.zeros(5, np.uint8), 1, 5, key=jax.random.key(0))
+
+
+def test_counting_agrees_with_a_naive_count():
+    rng = np.random.default_rng(0)
+    text = corpus.Corpus(rng.integers(0, 5, 300, np.uint8), rng.integers(0, 6, 50, np.uint8), (), ())
+    for order in (0, 1, 2):
+        loss = 0.0
+        for i in range(order, 50):
+            before = bytes(text.test[i - order : i])
+            seen = [text.train[j] for j in range(order, 300) if bytes(text.train[j - order : j]) == before]
+            loss -= np.log((sum(b == text.test[i] for b in seen) + 1) / (len(seen) + 256)) / (50 - order)
+        assert np.isclose(corpus.ngram(text, order), loss)
+    with pytest.raises(ValueError, match="order=3"):
+        corpus.ngram(text, 3)

@@ -13,22 +13,23 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise, zeros
+from .leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+                                               leafwise, zeros)
 
 # %% auto #0
 __all__ = ['hutchinson', 'block_mean', 'AdaHessianState', 'scale_by_adahessian', 'adahessian']
 
 # %% ../../nbs/optimizers/adahessian.ipynb #48453fee
 def hutchinson(gradient: Callable[[PyTree], PyTree], params: PyTree, *, key: PRNGKeyArray) -> PyTree:
-    """z * (H z) with random signs z: its mean is the diagonal of H, the derivative of `gradient` at `params`
-    (arXiv 2006.00719, eq. 9)."""
+    """z * (H z) with random signs z: its mean is the diagonal of H, the derivative of `gradient` at
+    `params` (arXiv 2006.00719, eq. 9)."""
     z = optax.tree.random_like(key, params, sampler=jax.random.rademacher)
     return jax.tree.map(jnp.multiply, z, jax.jvp(gradient, (params,), (z,))[1])
 
 
 def block_mean(D: Array, rows: bool) -> Array:
-    """`D` with each kernel (axes 2, 3 of four) replaced by its mean; with `rows`, the last axis of matrices and
-    of three axes too."""
+    """`D` with each kernel (axes 2, 3 of four) replaced by its mean; with `rows`, the last axis of
+    matrices and of three axes too."""
     axes = {4: (2, 3)} | ({2: (1,), 3: (2,)} if rows else {})
     return jnp.broadcast_to(jnp.mean(D, axes[D.ndim], keepdims=True), D.shape) if D.ndim in axes else D
 
@@ -39,10 +40,10 @@ class AdaHessianState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4, hessian_power: float = 1.0,
-                        rows: bool = False) -> Transformation:
-    """The direction of AdaHessian (arXiv 2006.00719, algorithm 1). `rows`: the authors' program for users, else
-    that of the experiments.
+def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
+                        hessian_power: float = 1.0, rows: bool = False) -> Transformation:
+    """The direction of AdaHessian (arXiv 2006.00719, algorithm 1). `rows`: the authors' program for
+    users, else that of the experiments.
 
     `update` needs `hessian_diag`, a tree like the gradient: `hutchinson(gradient, params, key=key)`."""
     check("adahessian", "[0, 1)", b1=b1, b2=b2)
@@ -60,6 +61,7 @@ def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4, h
 def adahessian(learning_rate: Rate = 0.15, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
                hessian_power: float = 1.0, rows: bool = False, weight_decay: float = 0.0,
                mask: Mask = None) -> Transformation:
-    """AdaHessian (arXiv 2006.00719), with the authors' defaults and decoupled weight decay. `update` needs
-    `hessian_diag`."""
-    return decoupled(scale_by_adahessian(b1, b2, eps, hessian_power, rows), learning_rate, weight_decay, mask)
+    """AdaHessian (arXiv 2006.00719), with the authors' defaults and decoupled weight decay. `update`
+    needs `hessian_diag`."""
+    direction = scale_by_adahessian(b1, b2, eps, hessian_power, rows)
+    return decoupled(direction, learning_rate, weight_decay, mask)

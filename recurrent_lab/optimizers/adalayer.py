@@ -31,7 +31,8 @@ def scale_by_adalayer(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> 
 
     def rule(g, s):
         m, v = ema(s.mu, g, b1), ema(s.nu, jnp.mean(g**2), b2)
-        return m / (1 - b1**s.count) / (jnp.sqrt(v / (1 - b2**s.count)) + eps), AdalayerState(s.count, m, v)
+        u = m / (1 - b1**s.count) / (jnp.sqrt(v / (1 - b2**s.count)) + eps)
+        return u, AdalayerState(s.count, m, v)
 
     return leafwise(AdalayerState, lambda p: (jnp.zeros_like(p), jnp.zeros([], p.dtype)), rule)
 

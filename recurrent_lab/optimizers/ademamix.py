@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise, zeros
+from .leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+                                               leafwise, zeros)
 
 # %% auto #0
 __all__ = ['AcceleratedSGDState', 'scale_by_accelerated_sgd', 'accelerated_sgd', 'half_life_warmup', 'SimplifiedAdEMAMixState',
@@ -43,8 +44,8 @@ def accelerated_sgd(learning_rate: Rate, b1: float = 0.99, alpha: float = 0.0, w
 
 # %% ../../nbs/optimizers/ademamix.ipynb #74315ced
 def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Array], Array]:
-    """The schedule of a decay whose half-life grows linearly from that of `min_b` to that of `b`; steps count
-    from 1."""
+    """The schedule of a decay whose half-life grows linearly from that of `min_b` to that of `b`; steps
+    count from 1."""
     check("half_life_warmup", "(0, 1)", b=b, min_b=min_b)
     check("half_life_warmup", ">= 1", warmup=warmup)
     half_life = lambda b: jnp.log(0.5) / jnp.log(b)
@@ -61,17 +62,19 @@ class SimplifiedAdEMAMixState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0, eps: float = 1e-8,
-                                 b1_warmup: int | None = None, min_b1: float = 0.9) -> Transformation:
-    """Simplified AdEMAMix (arXiv 2502.02431, algorithm 1); `b1_warmup`: steps in which the half-life of b1
-    grows from that of `min_b1`."""
+def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0,
+                                 eps: float = 1e-8, b1_warmup: int | None = None,
+                                 min_b1: float = 0.9) -> Transformation:
+    """Simplified AdEMAMix (arXiv 2502.02431, algorithm 1); `b1_warmup`: steps in which the half-life of
+    b1 grows from that of `min_b1`."""
     check("simplified_ademamix", "[0, 1)", b1=b1, b2=b2)
     check("simplified_ademamix", ">= 0", alpha=alpha, eps=eps)
     decay = (lambda t: b1) if b1_warmup is None else half_life_warmup(b1, b1_warmup, min_b1)
 
     def rule(g, s):
         m, v = decay(s.count) * s.mu + g, ema(s.nu, g**2, b2)
-        return (alpha * g + m) / (jnp.sqrt(v / (1 - b2**s.count)) + eps), SimplifiedAdEMAMixState(s.count, m, v)
+        u = (alpha * g + m) / (jnp.sqrt(v / (1 - b2**s.count)) + eps)
+        return u, SimplifiedAdEMAMixState(s.count, m, v)
 
     return leafwise(SimplifiedAdEMAMixState, zeros(2), rule)
 
@@ -84,15 +87,16 @@ def simplified_ademamix(learning_rate: Rate, b1: float = 0.99, b2: float = 0.95,
     return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #67f00ba4
-def ademamix(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999, alpha: float = 2.0,
-             eps: float = 1e-8, warmup: int | None = None, weight_decay: float = 0.0,
+def ademamix(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999,
+             alpha: float = 2.0, eps: float = 1e-8, warmup: int | None = None, weight_decay: float = 0.0,
              mask: Mask = None) -> Transformation:
-    """AdEMAMix (arXiv 2409.03137): `optax.contrib.scale_by_ademamix` with the paper's schedules of alpha and b3
-    over `warmup` steps."""
+    """AdEMAMix (arXiv 2409.03137): `optax.contrib.scale_by_ademamix` with the paper's schedules of alpha
+    and b3 over `warmup` steps."""
     check("ademamix", "[0, 1)", b1=b1, b2=b2, b3=b3)
     check("ademamix", ">= 0", alpha=alpha, eps=eps)
     if warmup is not None:
         final_alpha, slow = alpha, half_life_warmup(b3, warmup, b1)
         b3 = lambda count: slow(count + 1)
         alpha = lambda count: final_alpha * jnp.minimum((count + 1.0) / warmup, 1)
-    return decoupled(optax.contrib.scale_by_ademamix(b1, b2, b3, alpha, eps), learning_rate, weight_decay, mask)
+    direction = optax.contrib.scale_by_ademamix(b1, b2, b3, alpha, eps)
+    return decoupled(direction, learning_rate, weight_decay, mask)

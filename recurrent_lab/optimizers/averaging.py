@@ -21,7 +21,8 @@ __all__ = ['polynomial', 'uniform', 'exponential', 'tail', 'AverageState', 'aver
 
 # %% ../../nbs/optimizers/averaging.ipynb #69926f17
 def polynomial(gamma: float = 8.0) -> Callable[[Array], Array]:
-    "The weights of polynomial averaging: about the last 1/(1 + gamma) of the iterates, whatever the horizon."
+    """The weights of polynomial averaging: about the last 1/(1 + gamma) of the iterates, whatever the
+    horizon."""
     check("polynomial", ">= 0", gamma=gamma)
     return lambda t: (1 + gamma) / (t + gamma)
 
@@ -49,8 +50,8 @@ class AverageState(NamedTuple):
 
 
 def average_params(weight: Callable[[Array], Array]) -> optax.GradientTransformation:
-    """Keeps an average of the parameters, in float32 at least; `weight(t)` is a_t, with t from 1. To stand last
-    in a chain."""
+    """Keeps an average of the parameters, in float32 at least; `weight(t)` is a_t, with t from 1. To
+    stand last in a chain."""
     def init(params):
         return AverageState(jnp.zeros([], jnp.int32), jax.tree.map(wide, params))
 
@@ -75,12 +76,15 @@ def rsqrt_schedule(peak_value: float, t0: float) -> optax.Schedule:
     return lambda count: peak_value / jnp.sqrt(1 + count / t0)
 
 
-def wsd_schedule(peak_value: float, warmup_steps: int, decay_steps: int, total_steps: int) -> optax.Schedule:
+def wsd_schedule(peak_value: float, warmup_steps: int, decay_steps: int,
+                 total_steps: int) -> optax.Schedule:
     "Linear warm-up, a stable part, linear decay to zero in the last `decay_steps` of `total_steps`."
-    check("wsd_schedule", ">= 0", peak_value=peak_value, warmup_steps=warmup_steps, decay_steps=decay_steps)
+    check("wsd_schedule", ">= 0", peak_value=peak_value, warmup_steps=warmup_steps,
+          decay_steps=decay_steps)
     swept = any(isinstance(n, jax.core.Tracer) for n in (warmup_steps, decay_steps, total_steps))
     if not swept and (steps := warmup_steps + decay_steps) > total_steps:
-        raise ValueError(f"wsd_schedule: warmup_steps + decay_steps = {steps} is more than {total_steps=}")
+        what = f"warmup_steps + decay_steps = {steps} is more than {total_steps=}"
+        raise ValueError(f"wsd_schedule: {what}")
 
     def schedule(count):
         up = 1.0 * count / jnp.maximum(warmup_steps, 1)

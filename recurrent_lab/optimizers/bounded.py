@@ -17,7 +17,8 @@ from .leafwise import Mask, Rate, Transformation, check, ema, leafwise, zeros
 __all__ = ['amsgrad', 'AdaBoundState', 'scale_by_adabound', 'adabound', 'adopt']
 
 # %% ../../nbs/optimizers/bounded.ipynb #375f0d9b
-def amsgrad(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Transformation:
+def amsgrad(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999,
+            eps: float = 1e-8) -> Transformation:
     "AMSGrad (arXiv 1904.09237, algorithm 2): optax's, without its two bias corrections."
     check("amsgrad", "[0, 1)", b1=b1, b2=b2)
     check("amsgrad", ">= 0", learning_rate=learning_rate, eps=eps)
@@ -33,10 +34,10 @@ class AdaBoundState(NamedTuple):
     nu_max: PyTree
 
 
-def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0.999, gamma: float = 1e-3,
-                      eps: float = 1e-8, amsbound: bool = False) -> Transformation:
-    """The direction of AdaBound (arXiv 1902.09843, algorithms 2 and 3); `final_ratio` is the final rate over
-    the learning rate."""
+def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0.999,
+                      gamma: float = 1e-3, eps: float = 1e-8, amsbound: bool = False) -> Transformation:
+    """The direction of AdaBound (arXiv 1902.09843, algorithms 2 and 3); `final_ratio` is the final rate
+    over the learning rate."""
     check("adabound", "[0, 1)", b1=b1, b2=b2)
     check("adabound", "> 0", gamma=gamma, final_ratio=final_ratio)
     check("adabound", ">= 0", eps=eps)
@@ -45,7 +46,8 @@ def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0
         t, m, v = s.count, ema(s.mu, g, b1), ema(s.nu, g**2, b2)
         largest = (jnp.maximum(s.nu_max[0], v),) if amsbound else ()
         rate = jnp.sqrt(1 - b2**t) / (1 - b1**t) / (jnp.sqrt((*largest, v)[0]) + eps)
-        rate = jnp.clip(rate, final_ratio * (1 - 1 / (gamma * t + 1)), final_ratio * (1 + 1 / (gamma * t)))
+        lower, upper = 1 - 1 / (gamma * t + 1), 1 + 1 / (gamma * t)
+        rate = jnp.clip(rate, final_ratio * lower, final_ratio * upper)
         return rate * m, AdaBoundState(t, m, v, largest)
 
     return leafwise(AdaBoundState, lambda p: (*zeros(2)(p), zeros(int(amsbound))(p)), rule)
@@ -54,25 +56,26 @@ def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0
 def adabound(learning_rate: Rate = 1e-3, final_lr: float = 0.1, b1: float = 0.9, b2: float = 0.999,
              gamma: float = 1e-3, eps: float = 1e-8, weight_decay: float = 0.0, amsbound: bool = False,
              mask: Mask = None) -> Transformation:
-    """AdaBound, or AMSBound (arXiv 1902.09843). The decay is L2: it enters the gradient. A schedule starts at
-    the base rate of `final_lr`."""
+    """AdaBound, or AMSBound (arXiv 1902.09843). The decay is L2: it enters the gradient. A schedule
+    starts at the base rate of `final_lr`."""
     check("adabound", "> 0", final_lr=final_lr, learning_rate=learning_rate)
     check("adabound", ">= 0", weight_decay=weight_decay)
     base = learning_rate(0) if callable(learning_rate) else learning_rate
     direction = scale_by_adabound(final_lr / base, b1, b2, gamma, eps, amsbound)
-    decay, rate = optax.add_decayed_weights(weight_decay, mask), optax.scale_by_learning_rate(learning_rate)
-    return optax.chain(decay, direction, rate)
+    decay = optax.add_decayed_weights(weight_decay, mask)
+    return optax.chain(decay, direction, optax.scale_by_learning_rate(learning_rate))
 
 # %% ../../nbs/optimizers/bounded.ipynb #d5b705b6
 def adopt(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.9999, eps: float = 1e-6,
           weight_decay: float = 0.0, decoupled: bool = False, use_clipping: bool = True,
           mask: Mask = None) -> Transformation:
-    """ADOPT (arXiv 2411.02853): optax's with the decay of the authors' program, L2 or `decoupled`. Its clipping
-    at t^(1/4) is theirs as well."""
+    """ADOPT (arXiv 2411.02853): optax's with the decay of the authors' program, L2 or `decoupled`. Its
+    clipping at t^(1/4) is theirs as well."""
     check("adopt", "[0, 1)", b1=b1, b2=b2)
     check("adopt", ">= 0", learning_rate=learning_rate, eps=eps, weight_decay=weight_decay)
     direction = optax.contrib.scale_by_adopt(b1, b2, eps, use_clipping=use_clipping)
     decay = optax.add_decayed_weights(weight_decay, mask)
     late = optax.transforms.conditionally_transform(decay, lambda count: count > 0)
     links = (direction, late) if decoupled else (decay, direction)
-    return optax.with_extra_args_support(optax.chain(*links, optax.scale_by_learning_rate(learning_rate)))
+    tx = optax.chain(*links, optax.scale_by_learning_rate(learning_rate))
+    return optax.with_extra_args_support(tx)

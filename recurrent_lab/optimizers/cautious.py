@@ -19,8 +19,8 @@ __all__ = ['mask_disagreement', 'take_sign', 'corrected', 'cautious', 'scale_by_
 
 # %% ../../nbs/optimizers/cautious.ipynb #a407556d
 def mask_disagreement(u: Array, g: Array, floor: float = 1e-3) -> Array:
-    """`u` without the elements whose sign is not that of `g`, scaled by the inverse of the part that remains
-    (arXiv 2411.16085, algorithm 2)."""
+    """`u` without the elements whose sign is not that of `g`, scaled by the inverse of the part that
+    remains (arXiv 2411.16085, algorithm 2)."""
     phi = (u * g > 0).astype(u.dtype)
     return u * phi / jnp.maximum(jnp.mean(phi), floor)
 
@@ -30,9 +30,10 @@ def take_sign(u: Array, g: Array) -> Array:
     return jnp.sign(g) * jnp.abs(u)
 
 
-def corrected(inner: optax.GradientTransformation, correct: Callable[[Array, Array], Array]) -> Transformation:
-    """The transformation whose directions are `correct(u, g)`, with u that of `inner`, to which +u is still
-    uphill: before the learning rate."""
+def corrected(inner: optax.GradientTransformation,
+              correct: Callable[[Array, Array], Array]) -> Transformation:
+    """The transformation whose directions are `correct(u, g)`, with u that of `inner`, to which +u is
+    still uphill: before the learning rate."""
     inner = optax.with_extra_args_support(inner)
 
     def update(gradient, state, params=None, **extra):

@@ -23,10 +23,11 @@ def clip_by_array_norm(max_norm: float) -> Transformation:
     check("clip_by_array_norm", "> 0", max_norm=max_norm)
 
     def one(g):
-        norm = jnp.sqrt(jnp.sum(wide(g) ** 2))
-        return (g * jnp.minimum(1, max_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))).astype(g.dtype)
+        norm = jnp.linalg.norm(wide(g))
+        return jnp.where(norm > max_norm, max_norm / norm * g, g).astype(g.dtype)
 
-    return optax.with_extra_args_support(optax.stateless(lambda updates, params: jax.tree.map(one, updates)))
+    tx = optax.stateless(lambda updates, params: jax.tree.map(one, updates))
+    return optax.with_extra_args_support(tx)
 
 # %% ../../nbs/optimizers/clipping.ipynb #3ef08865
 Measure = Literal["gradient", "update"]
@@ -40,21 +41,26 @@ class GradESState(NamedTuple):
 
 def grades(inner: optax.GradientTransformation, total_steps: int, tau: float = 1e-4, alpha: float = 0.3,
            of: Measure = "gradient") -> Transformation:
-    """The optimizer `inner` whose arrays stop for ever when the L1 norm of their gradient, or update, is below `tau`,
-    after the share `alpha` of `total_steps` (arXiv 2509.01842, algorithm 1)."""
+    """The optimizer `inner` whose arrays stop for ever when the L1 norm of their gradient, or update, is
+    below `tau`, after the share `alpha` of `total_steps` (arXiv 2509.01842, algorithm 1)."""
     check("grades", "> 0", tau=tau, total_steps=total_steps)
     check("grades", "[0, 1]", alpha=alpha)
-    if of not in get_args(Measure): raise ValueError(f"grades: of must be one of {', '.join(get_args(Measure))}, given {of!r}")
+    if of not in get_args(Measure):
+        raise ValueError(f"grades: of must be one of {', '.join(get_args(Measure))}, given {of!r}")
     inner = optax.with_extra_args_support(inner)
 
     def init(params):
-        return GradESState(jnp.zeros([], jnp.int32), jax.tree.map(lambda p: jnp.zeros([], bool), params), inner.init(params))
+        frozen = jax.tree.map(lambda p: jnp.zeros([], bool), params)
+        return GradESState(jnp.zeros([], jnp.int32), frozen, inner.init(params))
 
     def update(g, state, params=None, **extra):
         t = optax.safe_increment(state.count)
         u, memory = inner.update(g, state.inner, params, **extra)
-        still = lambda frozen, x: frozen | ((t > alpha * total_steps) & (jnp.sum(jnp.abs(wide(x))) < tau))
-        frozen = jax.tree.map(still, state.frozen, g if of == "gradient" else u)
-        return jax.tree.map(lambda frozen, u: jnp.where(frozen, 0, u), frozen, u), GradESState(t, frozen, memory)
+        small = lambda x: jnp.sum(jnp.abs(wide(x))) < tau
+        late = t > alpha * total_steps
+        stop = lambda frozen, x: frozen | (late & small(x))
+        frozen = jax.tree.map(stop, state.frozen, g if of == "gradient" else u)
+        u = jax.tree.map(lambda u, frozen: jnp.where(frozen, 0, u), u, frozen)
+        return u, GradESState(t, frozen, memory)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -26,8 +26,8 @@ class LDoGState(NamedTuple):
 
 
 def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
-    """The gradient times L-DoG's rate (arXiv 2302.12022, section 3.3). `reps_rel` is r: 1e-6, or 1e-4 with
-    batch normalisation."""
+    """The gradient times L-DoG's rate (arXiv 2302.12022, section 3.3). `reps_rel` is r: 1e-6, or 1e-4
+    with batch normalisation."""
     check("l_dog", "> 0", reps_rel=reps_rel)
     check("l_dog", ">= 0", eps=eps)
     norm = lambda x: jnp.sqrt(jnp.sum(x**2))
@@ -42,8 +42,8 @@ def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
 
 def l_dog(learning_rate: Rate = 1.0, reps_rel: float = 1e-6, eps: float = 1e-8,
           weight_decay: float = 0.0) -> Transformation:
-    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program; the learning rate is best left at
-    1. `init` needs the true parameters."""
+    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program; the learning rate is best
+    left at 1. `init` needs the true parameters."""
     check("l_dog", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay, rate = optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(learning_rate)
     return optax.chain(decay, scale_by_l_dog(reps_rel, eps), rate)

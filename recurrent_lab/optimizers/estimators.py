@@ -18,32 +18,39 @@ from .leafwise import check
 __all__ = ['value_and_forward_grad', 'spsa', 'feedback_loss']
 
 # %% ../../nbs/optimizers/estimators.ipynb #ba47848a
-def value_and_forward_grad(loss: Callable[[PyTree], Array], params: PyTree, *, key: PRNGKeyArray | None = None,
+def value_and_forward_grad(loss: Callable[[PyTree], Array], params: PyTree, *,
+                           key: PRNGKeyArray | None = None,
                            guess: PyTree | None = None) -> tuple[Array, PyTree]:
-    """The loss and its forward gradient along a standard normal direction, or the projection of the gradient on
-    `guess`. ValueError unless exactly one of `key` and `guess` is given."""
-    if (key is None) == (guess is None): raise ValueError("value_and_forward_grad: give either key or guess")
-    v = optax.tree.random_like(key, params) if guess is None else optax.tree.scale(1 / optax.tree.norm(guess), guess)
+    """The loss and its forward gradient along a standard normal direction, or the projection of the
+    gradient on `guess`. ValueError unless exactly one of `key` and `guess` is given."""
+    if (key is None) == (guess is None):
+        raise ValueError("value_and_forward_grad: give either key or guess")
+    unit = lambda v: optax.tree.scale(1 / optax.tree.norm(v), v)
+    v = optax.tree.random_like(key, params) if guess is None else unit(guess)
     value, slope = jax.jvp(loss, (params,), (v,))
     return value, optax.tree.scale(slope, v)
 
 # %% ../../nbs/optimizers/estimators.ipynb #909cbeb1
-def spsa(loss: Callable[[PyTree], Array], params: PyTree, eps: float = 1e-3, *, key: PRNGKeyArray) -> PyTree:
-    "The two-sided estimate of the gradient along a standard normal direction; the loss is never differentiated."
+def spsa(loss: Callable[[PyTree], Array], params: PyTree, eps: float = 1e-3, *,
+         key: PRNGKeyArray) -> PyTree:
+    """The two-sided estimate of the gradient along a standard normal direction; the loss is never
+    differentiated."""
     check("spsa", "> 0", eps=eps)
     v = optax.tree.random_like(key, params)
     at = lambda e: loss(optax.tree.add_scale(params, e, v))
     return optax.tree.scale((at(eps) - at(-eps)) / (2 * eps), v)
 
 # %% ../../nbs/optimizers/estimators.ipynb #bac76860
-def feedback_loss(layers: Sequence[Callable[[Array], Array]], x: Float[Array, "B I"], loss: Callable[[Array], Array],
-                  feedback: Sequence[Float[Array, "O H"]]) -> Array:
-    """A scalar whose gradient is that of direct feedback alignment (arXiv 1609.01596), and whose value is the loss.
+def feedback_loss(layers: Sequence[Callable[[Array], Array]], x: Float[Array, "B I"],
+                  loss: Callable[[Array], Array], feedback: Sequence[Float[Array, "O H"]]) -> Array:
+    """A scalar whose gradient is that of direct feedback alignment (arXiv 1609.01596), and whose value
+    is the loss.
 
-    `layers` are functions of a batch, the last one gives the outputs (B, O); `feedback` has a matrix for each other
-    layer. ValueError if their number is another."""
+    `layers` are functions of a batch, the last one gives the outputs (B, O); `feedback` has a matrix for
+    each other layer. ValueError if their number is another."""
     if len(feedback) != len(layers) - 1:
-        raise ValueError(f"feedback_loss: {len(layers)} layers need {len(layers) - 1} matrices, given {len(feedback)}")
+        need = f"{len(layers)} layers need {len(layers) - 1} matrices"
+        raise ValueError(f"feedback_loss: {need}, given {len(feedback)}")
     hidden = []
     for layer in layers[:-1]:
         x = layer(jax.lax.stop_gradient(x))

@@ -9,40 +9,82 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import check
+from .leafwise import Transformation, check, wide
 
 # %% auto #0
-__all__ = ['gauss_newton', 'line_search']
+__all__ = ['batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'scale_by_gauss_newton']
 
-# %% ../../nbs/optimizers/gauss_newton.ipynb #5435f489
-def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callable[[Array, Array], Array], params: PyTree,
-                 targets: Array, damping: float, layerwise: bool = False) -> PyTree:
-    """The direction (H + damping)^-1 g, a tree like `params`, to be subtracted (arXiv 2405.14402, eq. 13).
+# %% ../../nbs/optimizers/gauss_newton.ipynb #7188138b
+def batch_system(kernel: Float[Array, "n n"], Q: Float[Array, "B C C"], r: Float[Array, "n"],
+                 damping: float) -> Float[Array, "n"]:
+    "(λB + Q K)^-1 r, with K = J Jᵀ and n = BC."
+    B, C, _ = Q.shape
+    QK = jnp.einsum("bij,bjn->bin", Q, kernel.reshape(B, C, -1), precision="highest")
+    return jnp.linalg.solve(damping * B * jnp.eye(B * C, dtype=r.dtype) + QK.reshape(B * C, -1), r)
 
-    `predict(params)` is the outputs (B, C), `loss(output, target)` that of one example. `layerwise`: one system for
-    each layer, the arrays whose paths differ in the last name only. Memory: the Jacobian, B·C·d."""
+
+def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callable[[Array, Array], Array],
+                 params: PyTree, targets: Array, damping: float, layerwise: bool = False) -> PyTree:
+    """The direction d, a tree like `params`, to be subtracted (arXiv 2405.14402, eq. 13).
+
+    `predict(params)` is the outputs (B, C), `loss(output, target)` that of one example. `layerwise`: one
+    system for each layer, the arrays whose paths differ in the last name only. In float32 at least; memory:
+    the Jacobian, B·C·d."""
     check("gauss_newton", "> 0", damping=damping)
+    params = jax.tree.map(wide, params)
     z = predict(params)
-    n = z.size
-    r = jax.vmap(jax.grad(loss))(z, targets).reshape(n)
+    r = jax.vmap(jax.grad(loss))(z, targets).reshape(-1)
     Q = jax.vmap(jax.hessian(loss))(z, targets)  # (B, C, C)
     paths, tree = jax.tree_util.tree_flatten_with_path(params)
-    J = [j.reshape(n, -1) for j in jax.tree.leaves(jax.jacrev(predict)(params))]  # (BC, size)
+    J = [j.reshape(z.size, -1) for j in jax.tree.leaves(jax.jacrev(predict)(params))]  # (BC, size)
     layers = [jax.tree_util.keystr(path[:-1]) if layerwise else "" for path, _ in paths]
+    kernels = dict.fromkeys(layers, 0)
+    for layer, j in zip(layers, J):
+        kernels[layer] += jnp.matmul(j, j.T, precision="highest")
+    x = {layer: batch_system(kernel, Q, r, damping) for layer, kernel in kernels.items()}
+    d = [(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)]
+    return tree.unflatten(d)
 
-    def solve(kernel):  # (λB + Q K)^-1 r
-        QK = jnp.einsum("bij,bjn->bin", Q, kernel.reshape(*z.shape, n), precision="highest").reshape(n, n)
-        return jnp.linalg.solve(damping * len(z) * jnp.eye(n, dtype=r.dtype) + QK, r)
+# %% ../../nbs/optimizers/gauss_newton.ipynb #8346cb22
+def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
+                    loss: Callable[[Array, Array], Array], params: PyTree, targets: Array,
+                    damping: float, iterations: int) -> PyTree:
+    "`gauss_newton` by conjugate gradients, without a matrix: approximate if the `iterations` are few."
+    check("gauss_newton_cg", "> 0", damping=damping)
+    check("gauss_newton_cg", ">= 1", iterations=iterations)
+    params = jax.tree.map(wide, params)
+    z, push = jax.linearize(predict, params)
+    pull = jax.linear_transpose(push, params)
+    total = lambda z: jnp.mean(jax.vmap(loss)(z, targets))
 
-    gram = lambda j: jnp.matmul(j, j.T, precision="highest")
-    x = {layer: solve(sum(gram(j) for j, at in zip(J, layers) if at == layer)) for layer in set(layers)}
-    return tree.unflatten([(x[layer] @ j).reshape(p.shape) for j, layer, (_, p) in zip(J, layers, paths)])
+    def product(v):  # (H + λ) v
+        Hv, = pull(jax.jvp(jax.grad(total), (z,), (push(v),))[1])
+        return optax.tree.add_scale(Hv, damping, v)
+
+    g, = pull(jax.grad(total)(z))
+    return jax.scipy.sparse.linalg.cg(product, g, tol=0, maxiter=iterations)[0]
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #bebfd087
-def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTree, rates: Float[Array, "A"]) -> PyTree:
+def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTree,
+                rates: Float[Array, "A"]) -> PyTree:
     "The parameters with the smallest loss among params - rate * direction. NaN counts as infinite."
     at = lambda rate: jax.tree.map(lambda p, d: (p - rate * d).astype(p.dtype), params, direction)
     losses = jax.vmap(lambda rate: loss(at(rate)))(rates)
     return at(rates[jnp.argmin(jnp.where(jnp.isnan(losses), jnp.inf, losses))])
+
+# %% ../../nbs/optimizers/gauss_newton.ipynb #74271492
+def scale_by_gauss_newton(loss: Callable[[Array, Array], Array], damping: float,
+                          layerwise: bool = False) -> Transformation:
+    """The direction of `gauss_newton`. `update` needs `params`, `predict` and `targets`; what comes in
+    is not used, so that nothing before it in a chain has an effect. Without state."""
+    check("gauss_newton", "> 0", damping=damping)
+
+    def update(updates, state, params=None, *, predict, targets, **extra):
+        if params is None: raise ValueError("gauss_newton: update needs params=")
+        d = gauss_newton(predict, loss, params, targets, damping, layerwise)
+        return jax.tree.map(lambda d, g: d.astype(g.dtype), d, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)

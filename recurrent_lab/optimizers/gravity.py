@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from .leafwise import Rate, Transformation, check, decoupled, ema, leafwise, zeros
+from .leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
+                                               zeros)
 
 # %% auto #0
 __all__ = ['GravityState', 'scale_by_gravity', 'gravity']
@@ -43,7 +44,8 @@ def scale_by_gravity(noise: float, beta: float = 0.9, *, key: PRNGKeyArray) -> T
 
 def gravity(learning_rate: Rate = 0.1, alpha: float = 0.01, beta: float = 0.9, *,
             key: PRNGKeyArray) -> Transformation:
-    "Gravity (arXiv 2101.09192) with the authors' defaults; `alpha` is the size of the first, random steps."
+    """Gravity (arXiv 2101.09192) with the authors' defaults; `alpha` is the size of the first, random
+    steps."""
     check("gravity", "> 0", learning_rate=learning_rate, alpha=alpha)
     base = learning_rate(0) if callable(learning_rate) else learning_rate
     return decoupled(scale_by_gravity(alpha / base, beta, key=key), learning_rate)

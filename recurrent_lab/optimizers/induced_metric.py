@@ -28,14 +28,16 @@ class InducedMetricState(NamedTuple):
     metric: Float[Array, ""]
 
 
-def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float = 0.8, form: Form = "loss",
-                            decay: float = 0.99, eps: float = 1e-8) -> Transformation:
-    """The gradient in the metric of the loss's graph (arXiv 2509.03594, algorithms 1 to 3). The form "log"
-    needs `value`, the loss, in `update`.
+def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float = 0.8,
+                            form: Form = "loss", decay: float = 0.99,
+                            eps: float = 1e-8) -> Transformation:
+    """The gradient in the metric of the loss's graph (arXiv 2509.03594, algorithms 1 to 3). The form
+    "log" needs `value`, the loss, in `update`.
 
     `decay` and `eps` are those of v in the form "rms"."""
     if form not in get_args(Form):
-        raise ValueError(f"induced_metric: form must be one of {', '.join(get_args(Form))}, given {form!r}")
+        allowed = ", ".join(get_args(Form))
+        raise ValueError(f"induced_metric: form must be one of {allowed}, given {form!r}")
     check("induced_metric", "[0, 1)", momentum=momentum, beta=beta, decay=decay)
     check("induced_metric", ">= 0", xi=xi, eps=eps)
     average = lambda x, y, b: jax.tree.map(lambda x, y: ema(x, y, b).astype(x.dtype), x, y)
@@ -46,7 +48,8 @@ def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float 
         return InducedMetricState(jnp.zeros([], jnp.int32), zero(), nu, jnp.zeros([], float))
 
     def update(updates, s, params=None, *, value: Array | None = None, **extra):
-        if form == "log" and value is None: raise ValueError("induced_metric: form 'log': update needs value=")
+        if form == "log" and value is None:
+            raise ValueError("induced_metric: form 'log': update needs value=")
         t, g = optax.safe_increment(s.count), jax.tree.map(wide, updates)
         m, v = average(s.mu, g, momentum), None
         d = jax.tree.map(jnp.ones_like, g)
@@ -56,8 +59,8 @@ def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float 
         e = average(s.metric, xi * optax.tree.sum(jax.tree.map(lambda g, d: g**2 / d, g, d)), beta)
         e_hat = e / (1 - beta**t)
         scale = value / (value**2 + e_hat) if form == "log" else 1 / (1 + e_hat)
-        u = jax.tree.map(lambda g, m, d: (scale * m / (1 - momentum**t) / d).astype(g.dtype), updates, m, d)
-        return u, InducedMetricState(t, m, v, e)
+        one = lambda g, m, d: (scale * m / (1 - momentum**t) / d).astype(g.dtype)
+        return jax.tree.map(one, updates, m, d), InducedMetricState(t, m, v, e)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -65,4 +68,5 @@ def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float 
 def induced_metric(learning_rate: Rate = 0.1, momentum: float = 0.9, xi: float = 0.1, beta: float = 0.8,
                    form: Form = "loss", weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     "Gradient descent in the induced metric (arXiv 2509.03594), with decoupled weight decay."
-    return decoupled(scale_by_induced_metric(momentum, xi, beta, form), learning_rate, weight_decay, mask)
+    direction = scale_by_induced_metric(momentum, xi, beta, form)
+    return decoupled(direction, learning_rate, weight_decay, mask)

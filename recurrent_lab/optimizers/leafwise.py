@@ -25,8 +25,8 @@ def ema(x: Array, y: Array, b: float) -> Array:
 
 
 def adam_hat(m: Array, v: Array, t: int, b1: float, b2: float, eps: float) -> Array:
-    """Adam's direction after `t` steps, with the ε̂ of the end of section 2 of arXiv 1412.6980: ε beside the
-    uncorrected root."""
+    """Adam's direction after `t` steps, with the ε̂ of the end of section 2 of arXiv 1412.6980: ε beside
+    the uncorrected root."""
     return m / (jnp.sqrt(v) + eps) * jnp.sqrt(1 - b2**t) / (1 - b1**t)
 
 # %% ../../nbs/optimizers/leafwise.ipynb #a05b5299
@@ -63,9 +63,9 @@ def zeros(n: int = 1) -> Callable:
 def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = ()) -> Transformation:
     """The transformation that follows `rule(g, state, *needed) -> (u, state)` on every array.
 
-    `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array. `needs`
-    names what else the rule wants: "params", or extra arguments of `update` that are trees like the gradient.
-    ValueError if `update` lacks one."""
+    `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array.
+    `needs` names what else the rule wants: "params", or extra arguments of `update` that are trees like
+    the gradient. ValueError if `update` lacks one."""
     def trees(like, tuples, n):
         "The tree of tuples of n as a tuple of n trees."
         return tuple(jax.tree.map(lambda _, leaf: leaf[i], like, tuples) for i in range(n))
@@ -83,7 +83,8 @@ def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...]
         def one(g, *rest):
             fields, needed = rest[: len(state) - 1], map(wide, rest[len(state) - 1 :])
             u, new = rule(wide(g), State(count, *fields), *needed)
-            return u.astype(g.dtype), *jax.tree.map(lambda x, old: x.astype(old.dtype), tuple(new)[1:], fields)
+            same = lambda x, old: x.astype(old.dtype)
+            return u.astype(g.dtype), *jax.tree.map(same, tuple(new)[1:], fields)
 
         both = jax.tree.map(one, updates, *state[1:], *(given[name] for name in needs))
         u, *fields = trees(updates, both, len(state))
@@ -113,16 +114,17 @@ def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> 
 # %% ../../nbs/optimizers/leafwise.ipynb #d40df42b
 def decoupled(direction: optax.GradientTransformation, learning_rate: Rate, weight_decay: float = 0.0,
               mask: Mask = None) -> Transformation:
-    """The optimizer that steps along `direction`, with decoupled weight decay on the parameters that `mask`
-    selects (arXiv 1711.05101)."""
+    """The optimizer that steps along `direction`, with decoupled weight decay on the parameters that
+    `mask` selects (arXiv 1711.05101)."""
     check("learning rate and decay", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
-    decay, rate = optax.add_decayed_weights(weight_decay, mask), optax.scale_by_learning_rate(learning_rate)
-    return optax.chain(direction, decay, rate)
+    decay = optax.add_decayed_weights(weight_decay, mask)
+    return optax.chain(direction, decay, optax.scale_by_learning_rate(learning_rate))
 
 
-def replay(optimizer: optax.GradientTransformation, params: PyTree, gradients: PyTree, **extra) -> PyTree:
-    """The parameters (T, ...) after each of the gradients (T, ...). `extra`: what else `update` wants, the same
-    in every step."""
+def replay(optimizer: optax.GradientTransformation, params: PyTree, gradients: PyTree,
+           **extra) -> PyTree:
+    """The parameters (T, ...) after each of the gradients (T, ...). `extra`: what else `update` wants,
+    the same in every step."""
     def step(carry, g):
         params, state = carry
         updates, state = optimizer.update(g, state, params, **extra)

@@ -28,7 +28,8 @@ def rounding_variance(w: Array, scale: Array) -> Array:
 
 
 def lotion(loss: Callable[[PyTree], Array], params: PyTree, curvature: PyTree, bits: int = 4) -> Array:
-    """The loss plus half the curvature times the variance of rounding to `bits` bits, a scale for each array (arXiv
-    2510.08757). `curvature` is a tree like `params`: the Gauss-Newton diagonal, or Adam's second moment."""
+    """The loss plus half the curvature times the variance of rounding to `bits` bits, a scale for each
+    array (arXiv 2510.08757). `curvature` is a tree like `params`: the Gauss-Newton diagonal, or Adam's
+    second moment."""
     variances = jax.tree.map(lambda w: rounding_variance(w, int_scale(w, bits)), params)
     return loss(params) + optax.tree.vdot(lax.stop_gradient(curvature), variances) / 2

@@ -25,8 +25,8 @@ class MarsState(NamedTuple):
 
 
 def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> Transformation:
-    """MARS's corrected gradient, approximate form (arXiv 2411.10438, eq. 10): first in a chain. `b1`: that of
-    the optimizer after it."""
+    """MARS's corrected gradient, approximate form (arXiv 2411.10438, eq. 10): first in a chain. `b1`:
+    that of the optimizer after it."""
     check("mars", "[0, 1)", b1=b1)
     check("mars", ">= 0", gamma=gamma)
 
@@ -44,8 +44,9 @@ def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
 
 
 def mars(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
-         weight_decay: float = 0.0, gamma: float = 0.025, learning_rate_1d: Rate = 3e-3, b1_1d: float = 0.9,
-         b2_1d: float = 0.95, weight_decay_1d: float = 0.1, optimize_1d: bool = False) -> Transformation:
+         weight_decay: float = 0.0, gamma: float = 0.025, learning_rate_1d: Rate = 3e-3,
+         b1_1d: float = 0.9, b2_1d: float = 0.95, weight_decay_1d: float = 0.1,
+         optimize_1d: bool = False) -> Transformation:
     """MARS-AdamW (arXiv 2411.10438) with the authors' defaults: arrays of one axis go to AdamW unless
     `optimize_1d`."""
     corrected = decoupled(scale_by_mars(b1, b2, eps, gamma), learning_rate, weight_decay)

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Rate, Transformation, check, decoupled, ema, leafwise, zeros
+from .leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
+                                               zeros)
 
 # %% auto #0
 __all__ = ['NEWTON_SCHULZ', 'orthogonalize', 'MuonState', 'scale_by_muon', 'split', 'is_matrix', 'muon']
@@ -23,8 +24,8 @@ NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315
 
 
 def orthogonalize(N: Float[Array, "rows columns"], steps: int = 5) -> Float[Array, "rows columns"]:
-    """A matrix with the singular vectors of `N` and singular values near one, by the quintic Newton-Schulz
-    iteration."""
+    """A matrix with the singular vectors of `N` and singular values near one, by the quintic
+    Newton-Schulz iteration."""
     a, b, c = NEWTON_SCHULZ
     X = N if len(N) <= N.shape[1] else N.T  # A is the smaller of the two Gram matrices
     X = X / (jnp.linalg.norm(X) + 1e-7)
@@ -39,19 +40,19 @@ class MuonState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_muon(momentum: float = 0.95, nesterov: bool = True, ns_steps: int = 5) -> Transformation:
-    """Orthogonalised momentum. Rows are outputs, as in `eqx.nn.Linear`; the axes after the first are taken as
-    one.
+def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5) -> Transformation:
+    """Orthogonalised momentum. Rows are outputs, as in `eqx.nn.Linear`; the axes after the first are
+    taken as one.
 
-    `optax.contrib.scale_by_muon` corrects the bias of M and of G by different factors, so that its mixture of
-    the two is another one in the first tens of steps; the author corrects none."""
-    check("muon", "[0, 1)", momentum=momentum)
+    `optax.contrib.scale_by_muon` corrects the bias of M and of G by different factors, so that its
+    mixture of the two is another one in the first tens of steps; the author corrects none."""
+    check("muon", "[0, 1)", beta=beta)
     check("muon", ">= 1", ns_steps=ns_steps)
 
     def rule(g, s):
         if g.ndim < 2: raise ValueError(f"muon: an array of shape {g.shape} has no rows: use `split`")
-        m = ema(s.mu, g, momentum)
-        N = (ema(m, g, momentum) if nesterov else m).reshape(len(g), -1)
+        m = ema(s.mu, g, beta)
+        N = (ema(m, g, beta) if nesterov else m).reshape(len(g), -1)
         u = orthogonalize(N, ns_steps) * max(1, N.shape[0] / N.shape[1]) ** 0.5
         return u.reshape(g.shape), MuonState(s.count, m)
 
@@ -75,9 +76,13 @@ def is_matrix(path: str, p: Array) -> bool:
     return p.ndim >= 2
 
 
-def muon(learning_rate: Rate = 0.02, momentum: float = 0.95, weight_decay: float = 0.0, nesterov: bool = True,
-         ns_steps: int = 5, adam_learning_rate: Rate = 3e-4, adam_b1: float = 0.9, adam_b2: float = 0.95,
-         adam_eps: float = 1e-10, select: Callable[[str, Array], bool] = is_matrix) -> Transformation:
-    "Muon for the arrays that `select(path, array)` chooses, AdamW for the others, with the author's defaults."
-    return split(select, decoupled(scale_by_muon(momentum, nesterov, ns_steps), learning_rate, weight_decay),
-                 decoupled(optax.scale_by_adam(adam_b1, adam_b2, adam_eps), adam_learning_rate, weight_decay))
+def muon(learning_rate: Rate = 0.02, beta: float = 0.95, weight_decay: float = 0.0,
+         nesterov: bool = True, ns_steps: int = 5, adam_learning_rate: Rate = 3e-4, adam_b1: float = 0.9,
+         adam_b2: float = 0.95, adam_eps: float = 1e-10,
+         select: Callable[[str, Array], bool] = is_matrix) -> Transformation:
+    """Muon for the arrays that `select(path, array)` chooses, AdamW for the others, with the author's
+    defaults."""
+    orthogonal = scale_by_muon(beta, nesterov, ns_steps)
+    adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps)
+    return split(select, decoupled(orthogonal, learning_rate, weight_decay),
+                 decoupled(adam, adam_learning_rate, weight_decay))

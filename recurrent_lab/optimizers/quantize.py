@@ -13,48 +13,52 @@ from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['E2M1', 'E4M3', 'E5M2', 'int_scale', 'round_int', 'Float', 'round_float', 'round_mx', 'straight_through']
+__all__ = ['E2M1', 'E4M3', 'E5M2', 'int_scale', 'round_int', 'Format', 'round_float', 'round_mx', 'straight_through']
 
 # %% ../../nbs/optimizers/quantize.ipynb #a7218ae9
 def int_scale(w: Array, bits: int) -> Array:
-    "The distance of neighbours of the symmetric grid with `bits` bits whose end is the largest element of `w`."
+    """The distance of neighbours of the symmetric grid with `bits` bits whose end is the largest element
+    of `w`."""
     if bits < 2: raise ValueError(f"int_scale: bits must be >= 2, given bits={bits}")
     return jnp.max(jnp.abs(w)) / (2 ** (bits - 1) - 1)
 
 
 def round_int(w: Array, scale: Array, *, key: PRNGKeyArray | None = None) -> Array:
-    "`w` on the grid of multiples of `scale`: the nearest one, or with `key` a random neighbour whose mean is `w`."
+    """`w` on the grid of multiples of `scale`: the nearest one, or with `key` a random neighbour whose
+    mean is `w`."""
     x = w / jnp.where(scale > 0, scale, 1)
     if key is None: return jnp.round(x) * scale
     return (jnp.floor(x) + jax.random.bernoulli(key, x - jnp.floor(x))) * scale
 
-# %% ../../nbs/optimizers/quantize.ipynb #a154fda4
-class Float(NamedTuple):
+# %% ../../nbs/optimizers/quantize.ipynb #595e426c
+class Format(NamedTuple):
     "A small floating-point format: bits of mantissa, smallest exponent, largest value."
     mantissa: int
     e_min: int
     largest: float
 
 
-E2M1, E4M3, E5M2 = Float(1, 0, 6.0), Float(3, -6, 448.0), Float(2, -14, 57344.0)
+E2M1, E4M3, E5M2 = Format(1, 0, 6.0), Format(3, -6, 448.0), Format(2, -14, 57344.0)
 
 
-def round_float(x: Array, format: Float) -> Array:
+def round_float(x: Array, format: Format) -> Array:
     "The nearest value of the format, ties to even; values beyond the largest become it."
     e = jnp.maximum(jnp.frexp(x)[1] - 1, format.e_min)
     step = jnp.ldexp(jnp.ones_like(x), e - format.mantissa)
     return jnp.clip(jnp.round(x / step) * step, -format.largest, format.largest)
 
-# %% ../../nbs/optimizers/quantize.ipynb #2c29fd53
-def round_mx(w: Array, format: Float, block: int = 32) -> Array:
-    """`w` with each `block` elements of the last axis in `format`, under a common power of two (OCP MX 1.0).
+# %% ../../nbs/optimizers/quantize.ipynb #0ddb6044
+def round_mx(w: Array, format: Format, block: int = 32) -> Array:
+    """`w` with each `block` elements of the last axis in `format`, under a common power of two (OCP MX
+    1.0).
 
     ValueError if the last axis is no multiple of `block`."""
-    if w.shape[-1] % block: raise ValueError(f"round_mx: the last axis, {w.shape[-1]}, is no multiple of block={block}")
+    if (n := w.shape[-1]) % block:
+        raise ValueError(f"round_mx: the last axis, {n}, is no multiple of block={block}")
     blocks = w.reshape(*w.shape[:-1], -1, block)
-    exponent = lambda x: jnp.frexp(x)[1] - 1
     largest = jnp.max(jnp.abs(blocks), -1, keepdims=True)
-    s = jnp.ldexp(jnp.ones_like(largest), exponent(largest) - exponent(jnp.asarray(format.largest, w.dtype)))
+    exponent = jnp.frexp(largest)[1] - jnp.frexp(format.largest)[1]
+    s = jnp.ldexp(jnp.ones_like(largest), exponent)
     return (s * round_float(blocks / s, format)).reshape(w.shape)
 
 # %% ../../nbs/optimizers/quantize.ipynb #e9efeaf7

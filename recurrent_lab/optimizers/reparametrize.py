@@ -16,7 +16,8 @@ __all__ = ['soft_threshold', 'powerprop', 'powerprop_inverse', 'powerprop_precon
 
 # %% ../../nbs/optimizers/reparametrize.ipynb #dbf657c6
 def soft_threshold(theta: Array, s: Float[Array, ""]) -> Array:
-    "The weights of soft threshold reparametrization (arXiv 2002.03231), with sigmoid(s) for the threshold."
+    """The weights of soft threshold reparametrization (arXiv 2002.03231), with sigmoid(s) for the
+    threshold."""
     return jnp.sign(theta) * jax.nn.relu(jnp.abs(theta) - jax.nn.sigmoid(s))
 
 # %% ../../nbs/optimizers/reparametrize.ipynb #1c77ebef
@@ -33,6 +34,7 @@ def powerprop_inverse(w: Array, a: float) -> Array:
 
 # %% ../../nbs/optimizers/reparametrize.ipynb #effcaa81
 def powerprop_preconditioner(w: Array, a: float) -> Array:
-    "What to multiply the gradient of `w` by, to move as power-propagation does, to first order in the learning rate."
+    """What to multiply the gradient of `w` by, to move as power-propagation does, to first order in the
+    learning rate."""
     check("powerprop", ">= 1", a=a)
     return a**2 * jnp.abs(w) ** (2 * (a - 1) / a)

@@ -23,7 +23,8 @@ def _averaged(base, learning_rate: float, warmup_steps: int, b1: float) -> Trans
 
 
 def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1: float = 0.9,
-                        b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> Transformation:
+                        b2: float = 0.999, eps: float = 1e-8,
+                        weight_decay: float = 0.0) -> Transformation:
     """Schedule-Free AdamW (arXiv 2405.15682, algorithm 1). Evaluate at
     `optax.contrib.schedule_free_eval_params(state, params)`."""
     check("schedule_free", "[0, 1)", b2=b2)

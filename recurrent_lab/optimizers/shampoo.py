@@ -21,7 +21,8 @@ __all__ = ['inverse_root', 'ShampooState', 'scale_by_shampoo', 'GraftState', 'gr
 
 # %% ../../nbs/optimizers/shampoo.ipynb #dd40d539
 def inverse_root(L: Float[Array, "n n"], p: float, eps: float) -> Float[Array, "n n"]:
-    "(L + ε)^-p of a positive semidefinite matrix; eigenvalues that rounding made negative count as zero."
+    """(L + ε)^-p of a positive semidefinite matrix; eigenvalues that rounding made negative count as
+    zero."""
     Q = eigenbasis(L)
     eigenvalues = jnp.maximum(jnp.sum(Q * jnp.matmul(L, Q, precision="highest"), axis=0), 0)
     return jnp.matmul(Q * (eigenvalues + eps) ** -p, Q.T, precision="highest")
@@ -40,12 +41,13 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
                      precondition_1d: bool = True) -> Transformation:
     """Shampoo (arXiv 1802.09568, algorithms 1 and 2), of the momentum with decay `b1`.
 
-    `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a matrix;
-    an array of k axes has 2·power/k. The roots are renewed every `precondition_frequency` steps. Axes without a
-    factor: as in `scale_by_soap`."""
+    `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a
+    matrix; an array of k axes has 2·power/k. The roots are new every `precondition_frequency` steps.
+    Axes without a factor: as in `scale_by_soap`."""
     check("shampoo", "[0, 1)", b1=b1, **({} if b2 is None else {"b2": b2}))
     check("shampoo", "> 0", eps=eps, power=power)
-    check("shampoo", ">= 1", precondition_frequency=precondition_frequency, max_precond_dim=max_precond_dim)
+    check("shampoo", ">= 1", precondition_frequency=precondition_frequency,
+          max_precond_dim=max_precond_dim)
 
     def init(p):
         axes = preconditioned(p, max_precond_dim, precondition_1d)
@@ -56,7 +58,8 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
         grams = [None if L is None else factor(g, i) for i, L in enumerate(s.factors)]
         gather = lambda L, G: None if L is None else L + G if b2 is None else ema(L, G, b2)
         factors = tuple(map(gather, s.factors, grams))
-        renew = lambda: tuple(None if L is None else inverse_root(L, 2 * power / g.ndim, eps) for L in factors)
+        root = lambda L: None if L is None else inverse_root(L, 2 * power / g.ndim, eps)
+        renew = lambda: tuple(map(root, factors))
         roots = lax.cond((s.count - 1) % precondition_frequency == 0, renew, lambda: s.roots)
         return rotate(m, roots), ShampooState(s.count, m, factors, roots)
 
@@ -68,15 +71,18 @@ class GraftState(NamedTuple):
     magnitude: optax.OptState
 
 
-def graft(direction: optax.GradientTransformation, magnitude: optax.GradientTransformation) -> Transformation:
-    "The steps of `direction`, each array with the norm that the step of `magnitude` has (arXiv 2002.11803)."
+def graft(direction: optax.GradientTransformation,
+          magnitude: optax.GradientTransformation) -> Transformation:
+    """The steps of `direction`, each array with the norm that the step of `magnitude` has (arXiv
+    2002.11803)."""
     direction, magnitude = map(optax.with_extra_args_support, (direction, magnitude))
 
     def update(updates, state, params=None, **extra):
         d, towards = direction.update(updates, state.direction, params, **extra)
         a, far = magnitude.update(updates, state.magnitude, params, **extra)
         norm = lambda x: jnp.sqrt(jnp.sum(jnp.square(x.astype(jnp.promote_types(x.dtype, jnp.float32)))))
-        one = lambda d, a: (d * (norm(a) / jnp.maximum(norm(d), jnp.finfo(jnp.float32).tiny))).astype(d.dtype)
+        positive = lambda x: jnp.maximum(x, jnp.finfo(jnp.float32).tiny)
+        one = lambda d, a: (d * (norm(a) / positive(norm(d)))).astype(d.dtype)
         return jax.tree.map(one, d, a), GraftState(towards, far)
 
     init = lambda params: GraftState(direction.init(params), magnitude.init(params))
@@ -84,10 +90,10 @@ def graft(direction: optax.GradientTransformation, magnitude: optax.GradientTran
 
 
 def shampoo(learning_rate: Rate, b1: float = 0.9, b2: float | None = None, eps: float = 1e-6,
-            weight_decay: float = 0.0, mask: Mask = None, graft_to: optax.GradientTransformation | None = None,
-            **options) -> Transformation:
-    """Shampoo (arXiv 1802.09568), grafted to the transformation `graft_to` if there is one. `options`: those of
-    `scale_by_shampoo`."""
+            weight_decay: float = 0.0, mask: Mask = None,
+            graft_to: optax.GradientTransformation | None = None, **options) -> Transformation:
+    """Shampoo (arXiv 1802.09568), grafted to the transformation `graft_to` if there is one. `options`:
+    those of `scale_by_shampoo`."""
     direction = scale_by_shampoo(b1, b2, eps, **options)
     if graft_to is not None: direction = graft(direction, graft_to)
     return decoupled(direction, learning_rate, weight_decay, mask)

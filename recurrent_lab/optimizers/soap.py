@@ -13,7 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Mask, Rate, Transformation, adam_hat, check, ema, leafwise, zeros
+from .leafwise import (Mask, Rate, Transformation, adam_hat, check, ema,
+                                               leafwise, zeros)
 
 # %% auto #0
 __all__ = ['factor', 'rotate', 'preconditioned', 'identities', 'eigenbasis', 'refresh', 'SOAPState', 'scale_by_soap',
@@ -27,11 +28,11 @@ def factor(g: Array, axis: int) -> Float[Array, "n n"]:
 
 
 def rotate(g: Array, basis: tuple[Array | None, ...], back: bool = False) -> Array:
-    """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with `back`,
-    the way back."""
-    for axis, Q in enumerate(basis):
-        if Q is not None:
-            g = jnp.moveaxis(jnp.tensordot(g, Q, axes=(axis, 1 if back else 0), precision="highest"), -1, axis)
+    """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with
+    `back`, the way back."""
+    for Q in basis:  # the first axis becomes the last; after all of them, the order is the old one
+        turn = lambda g, Q: jnp.tensordot(g, Q, axes=(0, 1 if back else 0), precision="highest")
+        g = jnp.moveaxis(g, 0, -1) if Q is None else turn(g, Q)
     return g
 
 
@@ -50,8 +51,9 @@ def eigenbasis(L: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return jnp.linalg.eigh(L + 1e-30 * jnp.eye(len(L), dtype=L.dtype))[1][:, ::-1]
 
 
-def refresh(basis: tuple, factors: tuple, V: Array) -> tuple[tuple, Array]:
-    "The basis after one step of orthogonal iteration with the new factors, and V in the order of its columns."
+def refresh(basis: tuple, factors: tuple, M: Array, V: Array) -> tuple[tuple, Array, Array]:
+    """The basis after one step of orthogonal iteration with the new factors, M in its coordinates, and V
+    in the order of its columns."""
     new = []
     for axis, (Q, L) in enumerate(zip(basis, factors)):
         if Q is not None:
@@ -59,32 +61,33 @@ def refresh(basis: tuple, factors: tuple, V: Array) -> tuple[tuple, Array]:
             order = jnp.argsort(-jnp.sum(Q * LQ, axis=0))
             V, Q = jnp.take(V, order, axis), jnp.linalg.qr(LQ[:, order])[0]
         new.append(Q)
-    return tuple(new), V
+    return tuple(new), rotate(rotate(M, basis, back=True), tuple(new)), V
 
 # %% ../../nbs/optimizers/soap.ipynb #0a5d97dd
 class SOAPState(NamedTuple):
     "`factors` and `basis` have, for each array, a tuple with a matrix for each axis, or None."
     count: Array
-    mu: PyTree  # in the parameters' coordinates
-    nu: PyTree  # in those of the basis
+    mu: PyTree  # in the coordinates of the basis, like nu
+    nu: PyTree
     factors: PyTree
     basis: PyTree
 
 
-def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8, shampoo_beta: float | None = None,
-                  precondition_frequency: int = 10, max_precond_dim: int = 10_000,
-                  precondition_1d: bool = False) -> Transformation:
-    """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its program).
+def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
+                  shampoo_beta: float | None = None, precondition_frequency: int = 10,
+                  max_precond_dim: int = 10_000, precondition_1d: bool = False) -> Transformation:
+    """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its
+    program).
 
     `shampoo_beta` is the decay of the factors (None: `b2`); the basis is refreshed every
     `precondition_frequency` steps. An axis longer than `max_precond_dim`, and arrays of one axis unless
-    `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not unique,
-    and what follows depends on it: do not expect the same digits from another machine for matrices that are not
-    square. Under `vmap` of the state the basis is computed in every step."""
-    check("soap", "[0, 1)", b1=b1, b2=b2, **({} if shampoo_beta is None else {"shampoo_beta": shampoo_beta}))
+    `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not
+    unique, and what follows depends on it: do not expect the same digits from another machine for
+    matrices that are not square. Under `vmap` of the state the basis is computed in every step."""
+    b_factor = b2 if shampoo_beta is None else shampoo_beta
+    check("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
     check("soap", ">= 1", precondition_frequency=precondition_frequency, max_precond_dim=max_precond_dim)
     check("soap", ">= 0", eps=eps)
-    b_factor = b2 if shampoo_beta is None else shampoo_beta
 
     def init(p):
         axes = preconditioned(p, max_precond_dim, precondition_1d)
@@ -93,13 +96,15 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8, shampoo
     def rule(g, s):
         t = s.count - 1
         rotated = rotate(g, s.basis)
-        m, v = jnp.where(t > 0, ema(s.mu, g, b1), 0), jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
-        u = rotate(adam_hat(rotate(m, s.basis), v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
-        factors = tuple(None if L is None else ema(L, factor(g, i), b_factor) for i, L in enumerate(s.factors))
-        first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), v)
-        later = lambda: refresh(s.basis, factors, v)
+        m = jnp.where(t > 0, ema(s.mu, rotated, b1), 0)
+        v = jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
+        u = rotate(adam_hat(m, v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
+        gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
+        factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
+        first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), m, v)
+        later = lambda: refresh(s.basis, factors, m, v)
         due = t % precondition_frequency == 0
-        basis, v = lax.cond(due, lambda: lax.cond(t == 0, first, later), lambda: (s.basis, v))
+        basis, m, v = lax.cond(due, lambda: lax.cond(t == 0, first, later), lambda: (s.basis, m, v))
         return u, SOAPState(s.count, m, v, factors, basis)
 
     return leafwise(SOAPState, init, rule)
@@ -110,7 +115,8 @@ class DecayAfterState(NamedTuple):
 
 
 def decay_after(learning_rate: Rate, weight_decay: float) -> optax.GradientTransformation:
-    "Decay of the parameters that the updates lead to, from the second step on: to stand last in a chain."
+    """Decay of the parameters that the updates lead to, from the second step on: to stand last in a
+    chain."""
     def update(updates, state, params):
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
         shrink = jnp.where(state.count == 0, 0.0, rate * weight_decay)
@@ -124,5 +130,5 @@ def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: fl
     "SOAP (arXiv 2409.11321) with the authors' defaults. `options`: those of `scale_by_soap`."
     check("soap", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = decay_after(learning_rate, weight_decay)
-    return optax.chain(scale_by_soap(b1, b2, eps, **options), optax.scale_by_learning_rate(learning_rate),
-                       decay if mask is None else optax.masked(decay, mask))
+    direction, rate = scale_by_soap(b1, b2, eps, **options), optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(direction, rate, decay if mask is None else optax.masked(decay, mask))

@@ -27,16 +27,16 @@ class SophiaGState(NamedTuple):
 
 
 def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-                      interval: int = 10) -> Transformation:
-    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3); `batch_size`
-    counts predictions (tokens).
+                      update_interval: int = 10) -> Transformation:
+    """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3);
+    `batch_size` counts predictions (tokens).
 
-    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree, or
-    (under `optax.partition`) the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after steps k,
-    2k, ..., which is the same); a function costs nothing in between, save under `vmap`."""
+    `update` needs `hess_grad`, the gradient with labels drawn from the model: a function params -> tree,
+    or (under `optax.partition`) the tree. It is asked for before steps k+1, 2k+1, ... (the paper: after
+    steps k, 2k, ..., which is the same); a function costs nothing in between, save under `vmap`."""
     check("sophia_g", "[0, 1)", b1=b1, b2=b2)
     check("sophia_g", "> 0", rho=rho, batch_size=batch_size)
-    check("sophia_g", ">= 1", interval=interval)
+    check("sophia_g", ">= 1", update_interval=update_interval)
     average = lambda x, y, b: jax.tree.map(lambda x, y: ema(x, wide(y), b).astype(x.dtype), x, y)
 
     def init(params):
@@ -49,7 +49,7 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
         is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))
         ghat = (lambda params: hess_grad) if is_tree else hess_grad
         estimate = lambda h: average(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
-        h = lax.cond((s.count > 0) & (s.count % interval == 0), estimate, lambda h: h, s.h)
+        h = lax.cond((s.count > 0) & (s.count % update_interval == 0), estimate, lambda h: h, s.h)
         clipped = lambda m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1)
         u = jax.tree.map(lambda g, m, h: clipped(m, h).astype(g.dtype), g, m, h)
         return u, SophiaGState(optax.safe_increment(s.count), m, h)
@@ -57,16 +57,18 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-             weight_decay: float = 0.1, interval: int = 10, mask: Mask = None) -> Transformation:
-    """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and `sampled_gradient`
-    for a classifier."""
-    return decoupled(scale_by_sophia_g(batch_size, b1, b2, rho, interval), learning_rate, weight_decay, mask)
+def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99,
+             rho: float = 0.04, weight_decay: float = 0.1, update_interval: int = 10,
+             mask: Mask = None) -> Transformation:
+    """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and
+    `sampled_gradient` for a classifier."""
+    direction = scale_by_sophia_g(batch_size, b1, b2, rho, update_interval)
+    return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/sophia.ipynb #034dbc88
 def sampled_gradient(logits: Callable[[PyTree], Array], params: PyTree, *, key: Array) -> PyTree:
-    """The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from their own
-    softmax."""
+    """The gradient of the mean cross entropy of `logits(params)` (B, classes) with labels drawn from
+    their own softmax."""
     labels = jax.random.categorical(key, logits(params))
     cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels
     return jax.grad(lambda p: cross_entropy(logits(p), labels).mean())(params)

@@ -18,13 +18,14 @@ __all__ = ['steps_to_target', 'Tuned', 'tune']
 
 # %% ../../nbs/optimizers/target.ipynb #5fa2196f
 def steps_to_target(losses: Float[Array, "... T"], target: float) -> Float[Array, "..."]:
-    "The number of steps, from 1, until the loss is at most `target`; infinite if it never is."
+    "The first step, from 1, whose loss is at most `target`; infinite if none is."
     reached = losses <= target
     return jnp.where(jnp.any(reached, -1), jnp.argmax(reached, -1) + 1.0, jnp.inf)
 
-# %% ../../nbs/optimizers/target.ipynb #5427df08
+# %% ../../nbs/optimizers/target.ipynb #a6749553
 class Tuned(NamedTuple):
-    "`steps` to the target and final `losses` of each trial, and the `best` rate: the fewest steps, then the least loss."
+    """`steps` to the target and the `losses` before each step, of each trial; `best` is the trial with
+    the fewest steps, then the least loss at the end."""
     rates: Float[Array, "A"]
     steps: Float[Array, "A"]
     losses: Float[Array, "A T"]
@@ -35,10 +36,10 @@ class Tuned(NamedTuple):
         return int(jnp.lexsort((final, self.steps))[0])
 
 
-def tune(make: Callable[[Array], optax.GradientTransformation], loss: Callable[[PyTree, Array], Array], params: PyTree,
-         rates: Float[Array, "A"], steps: int, target: float) -> Tuned:
-    """Train with the optimizer `make(rate)` for each of the rates at once. `loss(params, step)`, with steps from 0, is
-    minimised and logged before each step; it may choose a batch by the step."""
+def tune(make: Callable[[Array], optax.GradientTransformation], loss: Callable[[PyTree, Array], Array],
+         params: PyTree, rates: Float[Array, "A"], steps: int, target: float) -> Tuned:
+    """Train with the optimizer `make(rate)` for each of the rates at once. `loss(params, step)`, with
+    steps from 0, is minimised and logged before each step; it may choose a batch by the step."""
     def trial(rate):
         optimizer = optax.with_extra_args_support(make(rate))
 

@@ -1,2 +1,13 @@
 """What is measured on a model."""
-from . import error_wall, gradient_flow, linear_regression, memory, regression_bounds
+from . import (
+    certificates,
+    error_wall,
+    gradient_flow,
+    hidden_progress,
+    linear_regression,
+    margin,
+    memory,
+    polynet_flow,
+    regression_bounds,
+    spectrum,
+)

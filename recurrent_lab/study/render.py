@@ -179,7 +179,7 @@ def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) 
     taken = []
     text = REFERENCE.sub(reference, text)
     text = re.sub(r"<h([2-4])([^>]*)>(.*?)</h\1>", heading, text, flags=re.S)
-    text = re.sub(r"<table>(.*?)</table>", r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
+    text = re.sub(r"<table[^>]*>(?:\s*<colgroup>.*?</colgroup>)?(.*?)</table>", r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
     return re.sub(r"<!--held (\d+)-->", lambda m: held[int(m[1])], text)
 
 # %% ../../nbs/study/render.ipynb #96620716

@@ -1,3 +1,22 @@
 """What is learned: data sets and generators."""
 
-from . import digits, listops, lotka_volterra, lra, recall, temporal_order, text
+from . import (
+    biographies,
+    corpus,
+    digits,
+    groups,
+    induction_heads,
+    listops,
+    lotka_volterra,
+    lra,
+    modular,
+    parity,
+    permutations,
+    recall,
+    representations,
+    running_sum,
+    selective_copying,
+    temporal_order,
+    text,
+    xor_clusters,
+)

@@ -36,6 +36,6 @@ def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: Da
     populations = {}
     for number, (name, (init, step, *evaluate)) in enumerate(problems.items()):
         checkpoint = None if checkpoints is None else Path(checkpoints) / f"{kind}-{number}.npz"
-        populations[name] = train(init, step, runs, evaluate=evaluate[0] if evaluate else None, checkpoint=checkpoint, label=name, **options)
+        populations[name] = train(init, step, runs, evaluate=evaluate[0] if evaluate else None, checkpoint=checkpoint, label=str(name), **options)
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()}, names=[kind]).reset_index(kind).reset_index(drop=True)
     return Variants(stack("table"), stack("failures"), populations)
