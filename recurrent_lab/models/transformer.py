@@ -35,14 +35,16 @@ def transformer_config(
 
 # %% ../../nbs/models/transformer.ipynb #d4a995b7
 def as_large_as(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
-    "`config` with as many more lanes in its MLPs as `like` has more parameters, up to half a lane of each."
+    """`config` with as many more lanes in its MLPs as `like` has more parameters,
+    up to half a lane of each."""
     lane = config.num_layers * (3 * config.width + 2)
     more = round((parameter_count(like) - parameter_count(config)) / lane)
     return dataclasses.replace(config, mlp_expanded_width=config.mlp_expanded_width + more)
 
 
 def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
-    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number of parameters,
-    up to half a lane of the MLPs."""
+    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number
+    of parameters, up to half a lane of the MLPs."""
     blocks = ("attention",) * config.num_layers
-    return as_large_as(config, dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1))
+    return as_large_as(config, dataclasses.replace(config, block_types=blocks,
+                                                   attention_window_size=context - 1))
