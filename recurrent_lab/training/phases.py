@@ -25,7 +25,7 @@ __all__ = ['Phases', 'train_phases']
 
 # %% ../../nbs/training/phases.ipynb #bdda76fe
 class Phases(NamedTuple):
-    "What `train_phases` returns: one table with the arm as its first column, and by arm the population at the end of each phase."
+    "What `train_phases` returns: one table, its first column the arm; by arm the population after each phase."
     table: DataFrame
     populations: dict[str, list[Population]]
 
@@ -36,21 +36,24 @@ def _resumed(state, hyper, *, key):
 
 def train_phases(init: Callable, arms: Mapping[str, Sequence[tuple[Callable, int]]], runs: DataFrame, *,
                  key: Key[Array, ""] | None = None, **options) -> Phases:
-    """`train` in phases: `arms` maps a name to pairs (step, steps), gone through in turn; steps are counted through.
+    """`train` in phases: `arms` maps a name to pairs (step, steps), gone through in turn, steps counted through.
 
-    Every arm and phase draws from a key of its own: for arms to begin alike, `init` makes the state from `hyper["seed"]` alone.
-    `options` go to `train`. A run that has failed in one phase has no rows in the next.
+    Every arm and phase draws from a key of its own: for arms to begin alike, `init` makes the state from
+    `hyper["seed"]` alone. `options` go to `train`. A run that failed in one phase has no rows in the next.
     """
     import pandas as pd
     if "slot" in runs: raise ValueError("train_phases: runs has a column 'slot', which is taken")
-    runs, key = runs.reset_index(drop=True).assign(slot=range(len(runs))), random.key(0) if key is None else key
+    runs, key = runs.reset_index(drop=True), random.key(0) if key is None else key
+    runs = runs.assign(slot=range(len(runs)))
     tables, populations = [], {name: [] for name in arms}
     for number, (name, phases) in enumerate(arms.items()):
         begin, done, failed = init, 0, set()
         for i, (step, steps) in enumerate(phases):
-            one = train(begin, step, runs, steps=steps, key=random.fold_in(random.fold_in(key, number), i), label=str(name), **options)
+            own = random.fold_in(random.fold_in(key, number), i)
+            one = train(begin, step, runs, steps=steps, key=own, label=str(name), **options)
             table = one.table[~one.table["run"].isin(failed)].drop(columns="slot")
             tables.append(table.assign(arm=name, step=table["step"] + done)[["arm", *table.columns]])
             populations[name].append(one)
-            begin, done, failed = Partial(_resumed, one.state), done + steps, failed | set(one.failures["run"])
+            begin, done = Partial(_resumed, one.state), done + steps
+            failed |= set(one.failures["run"])
     return Phases(pd.concat(tables, ignore_index=True), populations)
