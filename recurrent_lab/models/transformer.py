@@ -18,11 +18,15 @@ Tokens further back are not seen."""
 # %% ../../nbs/models/transformer.ipynb #6151e49f
 from __future__ import annotations
 import dataclasses
-from .griffin import parameter_count
+import equinox as eqx
+from jaxtyping import Array, Float
+from .attention import LocalAttention
+from .griffin import Griffin, parameter_count
 from .griffin_config import GriffinConfig
+from .positionwise import Linear, RMSNorm
 
 # %% auto #0
-__all__ = ['transformer_config', 'transformer_like']
+__all__ = ['transformer_config', 'transformer_like', 'NormedLinear', 'qk_norm']
 
 # %% ../../nbs/models/transformer.ipynb #c97d67ca
 def transformer_config(
@@ -41,3 +45,25 @@ def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
     same = dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1)
     more = round((parameter_count(config) - parameter_count(same)) / lane)
     return dataclasses.replace(same, mlp_expanded_width=same.mlp_expanded_width + more)
+
+# %% ../../nbs/models/transformer.ipynb #92920d42
+class NormedLinear(eqx.Module):
+    "RMS(x W + b) on the last axis: (..., inputs) → (..., outputs)."
+    linear: Linear
+    norm: RMSNorm
+
+    @property
+    def kernel(self) -> Float[Array, "inputs outputs"]:
+        "That of the linear map."
+        return self.linear.kernel
+
+    def __call__(self, x: Float[Array, "*T inputs"]) -> Float[Array, "*T outputs"]:
+        return self.norm(self.linear(x))
+
+# %% ../../nbs/models/transformer.ipynb #59882902
+def qk_norm(model: Griffin) -> Griffin:
+    "The model with RMS norms on the queries and keys of its attention (2302.05442); ValueError if it has none."
+    attending = lambda m: [block.temporal for block in m.blocks if isinstance(block.temporal, LocalAttention)]
+    where = lambda m: [p for a in attending(m) for p in (a.proj_q, a.proj_k)]
+    if not where(model): raise ValueError(f"qk_norm: no block attends, given {model.config.block_types}")
+    return eqx.tree_at(where, model, [NormedLinear(p, RMSNorm(p.kernel.shape[1])) for p in where(model)])
