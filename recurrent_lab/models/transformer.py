@@ -26,7 +26,7 @@ from .griffin_config import GriffinConfig
 from .positionwise import Linear, RMSNorm
 
 # %% auto #0
-__all__ = ['transformer_config', 'transformer_like', 'NormedLinear', 'qk_norm']
+__all__ = ['transformer_config', 'as_large_as', 'transformer_like', 'NormedLinear', 'qk_norm']
 
 # %% ../../nbs/models/transformer.ipynb #c97d67ca
 def transformer_config(
@@ -38,13 +38,18 @@ def transformer_config(
     return GriffinConfig(vocab_size, width, 3 * width, num_heads, blocks, False, context - 1, 0.0)
 
 # %% ../../nbs/models/transformer.ipynb #d4a995b7
+def as_large_as(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
+    "`config` with as many more lanes in its MLPs as `like` has more parameters, up to half a lane of each."
+    lane = config.num_layers * (3 * config.width + 2)
+    more = round((parameter_count(like) - parameter_count(config)) / lane)
+    return dataclasses.replace(config, mlp_expanded_width=config.mlp_expanded_width + more)
+
+
 def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
     """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number of parameters,
     up to half a lane of the MLPs."""
-    blocks, lane = ("attention",) * config.num_layers, config.num_layers * (3 * config.width + 2)
-    same = dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1)
-    more = round((parameter_count(config) - parameter_count(same)) / lane)
-    return dataclasses.replace(same, mlp_expanded_width=same.mlp_expanded_width + more)
+    blocks = ("attention",) * config.num_layers
+    return as_large_as(config, dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1))
 
 # %% ../../nbs/models/transformer.ipynb #92920d42
 class NormedLinear(eqx.Module):

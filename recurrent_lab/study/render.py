@@ -108,8 +108,9 @@ def read_all(notebooks: dict[str, dict], known: dict[str, str] = {}, used_in: di
     """
     prepared = [_prepare(name, notebook, known, used_in) for name, notebook in notebooks.items()]
     sources = [text for _, text, _, _ in prepared]
-    texts = pandoc("\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
-    if len(texts) != len(sources) or any("[^" in text for text in sources): texts = map(pandoc, sources)
+    alone = any("[^" in text for text in sources)
+    texts = [] if alone else pandoc("\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
+    if len(texts) != len(sources): texts = map(pandoc, sources)
     for (page, _, held, names), text in zip(prepared, texts):
         page.body = _finish(page, text, held, names)
     return [page for page, *_ in prepared]
