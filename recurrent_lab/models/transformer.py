@@ -39,17 +39,19 @@ def transformer_config(
 
 # %% ../../nbs/models/transformer.ipynb #d4a995b7
 def as_large_as(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
-    "`config` with as many more lanes in its MLPs as `like` has more parameters, up to half a lane of each."
+    """`config` with as many more lanes in its MLPs as `like` has more parameters,
+    up to half a lane of each."""
     lane = config.num_layers * (3 * config.width + 2)
     more = round((parameter_count(like) - parameter_count(config)) / lane)
     return dataclasses.replace(config, mlp_expanded_width=config.mlp_expanded_width + more)
 
 
 def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
-    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number of parameters,
-    up to half a lane of the MLPs."""
+    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number
+    of parameters, up to half a lane of the MLPs."""
     blocks = ("attention",) * config.num_layers
-    return as_large_as(config, dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1))
+    return as_large_as(config, dataclasses.replace(config, block_types=blocks,
+                                                   attention_window_size=context - 1))
 
 # %% ../../nbs/models/transformer.ipynb #92920d42
 class NormedLinear(eqx.Module):
@@ -67,8 +69,8 @@ class NormedLinear(eqx.Module):
 
 # %% ../../nbs/models/transformer.ipynb #59882902
 def qk_norm(model: Griffin) -> Griffin:
-    "The model with RMS norms on the queries and keys of its attention (2302.05442); ValueError if it has none."
-    attending = lambda m: [block.temporal for block in m.blocks if isinstance(block.temporal, LocalAttention)]
-    where = lambda m: [p for a in attending(m) for p in (a.proj_q, a.proj_k)]
+    "The model with RMS norms on queries and keys (2302.05442); ValueError if no block attends."
+    layers = lambda m: [b.temporal for b in m.blocks if isinstance(b.temporal, LocalAttention)]
+    where = lambda m: [p for layer in layers(m) for p in (layer.proj_q, layer.proj_k)]
     if not where(model): raise ValueError(f"qk_norm: no block attends, given {model.config.block_types}")
     return eqx.tree_at(where, model, [NormedLinear(p, RMSNorm(p.kernel.shape[1])) for p in where(model)])

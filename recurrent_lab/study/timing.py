@@ -24,8 +24,9 @@ def compare(
     *args,  # the arrays
     repeats: int = 11,  # rounds
     baselines: Sequence[str] = (),  # names whose times the others are divided by; default: the first
-) -> DataFrame:  # one row per function: median_ms, q25_ms, q75_ms, compile_s and a column "/ name" for each baseline
-    "Time functions against each other: compiled, interleaved, on the same arrays. ValueError if a baseline is not among them."
+) -> DataFrame:  # one row per function: median_ms, q25_ms, q75_ms, compile_s, "/ name" for each baseline
+    """Time functions against each other: compiled, interleaved, on the same arrays.
+    ValueError if a baseline is not among them."""
     import pandas as pd
 
     names = list(functions)
@@ -36,10 +37,12 @@ def compare(
     programs, compile_s = zip(*(timed(lower, f) for f in functions.values()))
     for program in programs:
         jax.block_until_ready(program(*args))
-    ms = 1e3 * np.array([[timed(program, *args)[1] for program in programs] for _ in range(repeats)])  # (repeats, functions)
+    ms = 1e3 * np.array([[timed(program, *args)[1] for program in programs]   # (repeats, functions)
+                         for _ in range(repeats)])
     q25, median, q75 = np.quantile(ms, (0.25, 0.5, 0.75), axis=0)
     ratios = {f"/ {b}": np.median(ms / ms[:, [names.index(b)]], axis=0) for b in baselines}
-    return pd.DataFrame(dict(function=names, median_ms=median, q25_ms=q25, q75_ms=q75, compile_s=compile_s, **ratios))
+    return pd.DataFrame(dict(function=names, median_ms=median, q25_ms=q25, q75_ms=q75,
+                             compile_s=compile_s, **ratios))
 
 
 def timed(f: Callable, *args) -> tuple[Any, float]:
