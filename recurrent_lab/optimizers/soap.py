@@ -83,7 +83,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
     `precondition_frequency` steps. An axis longer than `max_precond_dim`, and arrays of one axis unless
     `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not
     unique, and what follows depends on it: do not expect the same digits from another machine for
-    matrices that are not square. Under `vmap` of the state the basis is computed in every step."""
+    matrices that are not square. Under `vmap` of the state all bases are computed when one is due."""
     b_factor = b2 if shampoo_beta is None else shampoo_beta
     check("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
     check("soap", ">= 1", precondition_frequency=precondition_frequency, max_precond_dim=max_precond_dim)
@@ -101,10 +101,10 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
         u = rotate(adam_hat(m, v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
         gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
         factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
-        first = lambda: (tuple(None if L is None else eigenbasis(L) for L in factors), m, v)
-        later = lambda: refresh(s.basis, factors, m, v)
-        due = t % precondition_frequency == 0
-        basis, m, v = lax.cond(due, lambda: lax.cond(t == 0, first, later), lambda: (s.basis, m, v))
+        first = lambda at: (tuple(None if L is None else eigenbasis(L) for L in factors), *at[1:])
+        renew = lambda _, at: lax.cond(t == 0, first, lambda at: refresh(at[0], factors, *at[1:]), at)
+        due = t % precondition_frequency == 0    # a loop of one turn or none: a cond would copy it all
+        basis, m, v = lax.fori_loop(0, jnp.where(due, 1, 0), renew, (s.basis, m, v))
         return u, SOAPState(s.count, m, v, factors, basis)
 
     return leafwise(SOAPState, init, rule)
