@@ -34,7 +34,7 @@ $(READY): constraints.txt pyproject.toml
 	touch $@
 
 lock:                                  ## constraints.txt anew; needs uv
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --extra lab --extra docs --extra test --extra weights --extra peers pyproject.toml --output-file constraints.txt
 
 clean:

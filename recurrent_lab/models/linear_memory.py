@@ -30,9 +30,11 @@ __all__ = ['LinearMemory', 'real_features']
 
 # %% ../../nbs/models/linear_memory.ipynb #12319709
 class LinearMemory(eqx.Module):
-    """Diagonal linear recurrence and position-wise MLP with one hidden layer (2307.11888): (T, inputs) → (T, outputs).
+    """Diagonal linear recurrence and position-wise MLP with one hidden layer (2307.11888):
+    (T, inputs) → (T, outputs).
 
-    The state is `state_size` complex numbers, the hidden layer `width` GELUs. `max_phase=0` makes the eigenvalues real.
+    The state is `state_size` complex numbers, the hidden layer `width` GELUs.
+    `max_phase=0` makes the eigenvalues real.
     """
     nu_log: Float[Array, "N"]
     theta: Float[Array, "N"]
@@ -40,8 +42,9 @@ class LinearMemory(eqx.Module):
     B_im: Float[Array, "N H"]
     mlp: eqx.nn.MLP
 
-    def __init__(self, inputs: int, outputs: int, state_size: int, width: int, *, r_min: float = 0.9, r_max: float = 0.999,
-                 max_phase: float = 2 * math.pi, key: PRNGKeyArray):
+    def __init__(self, inputs: int, outputs: int, state_size: int, width: int, *,
+                 r_min: float = 0.9, r_max: float = 0.999, max_phase: float = 2 * math.pi,
+                 key: PRNGKeyArray):
         k_ring, k_B, k_mlp = random.split(key, 3)
         nu, self.theta = ring(state_size, r_min=r_min, r_max=r_max, max_phase=max_phase, key=k_ring)
         self.nu_log = jnp.log(nu)
@@ -57,13 +60,17 @@ class LinearMemory(eqx.Module):
         "The state before the first step: zeros."
         return jnp.zeros_like(self.eigenvalues())
 
-    def states(self, x: Float[Array, "T H"], state: Complex[Array, "N"] | None = None, reset: Bool[Array, "T"] | None = None) -> Complex[Array, "T N"]:
+    def states(self, x: Float[Array, "T H"], state: Complex[Array, "N"] | None = None,
+               reset: Bool[Array, "T"] | None = None) -> Complex[Array, "T N"]:
         "h_1 … h_T: all that the model remembers."
-        drive = normalizer(jnp.exp(self.nu_log)) * lax.complex(x @ self.B_re.T, x @ self.B_im.T)   # (T, N)
+        drive = (normalizer(jnp.exp(self.nu_log))                                   # (T, N)
+                 * lax.complex(x @ self.B_re.T, x @ self.B_im.T))
         return linear_recurrence(self.eigenvalues(), drive, state, reset=reset)
 
-    def __call__(self, x: Float[Array, "T H"], state: Complex[Array, "N"] | None = None, reset: Bool[Array, "T"] | None = None):
-        "Outputs for a whole sequence and the state after it; at `reset` the state from before is dropped."
+    def __call__(self, x: Float[Array, "T H"], state: Complex[Array, "N"] | None = None,
+                 reset: Bool[Array, "T"] | None = None):
+        """Outputs for a whole sequence and the state after it;
+        at `reset` the state from before is dropped."""
         start = self.init_state() if state is None else state
         h = self.states(x, start, reset)
         return jax.vmap(self.mlp)(real_features(h)), h[-1] if len(x) else start

@@ -28,8 +28,10 @@ from .recurrence import linear_recurrence
 __all__ = ['Form', 'ring', 'normalizer', 'LRU', 'ring_gain', 'diagonalize', 'ladder']
 
 # %% ../../nbs/models/lru.ipynb #d7becf95
-def ring(n: int, *, r_min: float, r_max: float, max_phase: float, key: PRNGKeyArray) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
-    "Decay rates ν and phases θ (radians) of `n` eigenvalues exp(-ν + iθ), uniform on the ring r_min ≤ |λ| ≤ r_max (Lemma 2)."
+def ring(n: int, *, r_min: float, r_max: float, max_phase: float,
+         key: PRNGKeyArray) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
+    """Decay rates ν and phases θ (radians) of `n` eigenvalues exp(-ν + iθ),
+    uniform on the ring r_min ≤ |λ| ≤ r_max (Lemma 2)."""
     swept = isinstance(r_min, jax.core.Tracer) or isinstance(r_max, jax.core.Tracer)
     if not swept and not 0 <= r_min <= r_max <= 1:
         raise ValueError(f"the ring needs 0 <= r_min <= r_max <= 1, given r_min={r_min}, r_max={r_max}")
@@ -47,10 +49,12 @@ def normalizer(nu: Float[Array, "n"]) -> Float[Array, "n"]:
 Form = Literal["tanh", "relu", "linear", "complex", "exp", "stable", "lru"]
 
 class LRU(eqx.Module):
-    """The linear recurrent unit (2303.06349, eq. 7): (T, width) → (T, width), through a state of `state_size` complex numbers.
+    """The linear recurrent unit (2303.06349, eq. 7): (T, width) → (T, width),
+    through a state of `state_size` complex numbers.
 
-    `form` chooses the rung of the paper's ablation; `normalize` the factor γ (diagonal forms only); `bidirectional` adds a pass
-    from the end (same λ and B, twice the columns of C). Parameters are real and named as in the usual JAX checkpoints.
+    `form` chooses the rung of the paper's ablation; `normalize` the factor γ (diagonal forms only);
+    `bidirectional` adds a pass from the end (same λ and B, twice the columns of C).
+    Parameters are real and named as in the usual JAX checkpoints.
     """
     A: Float[Array, "N N"] | None
     lambda_re: Float[Array, "N"] | None
@@ -68,10 +72,13 @@ class LRU(eqx.Module):
     form: Form = eqx.field(static=True)
     bidirectional: bool = eqx.field(static=True)
 
-    def __init__(self, width: int, state_size: int, *, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi,
-                 form: Form = "lru", normalize: bool = True, bidirectional: bool = False, key: PRNGKeyArray):
-        if form not in get_args(Form): raise ValueError(f"form is {form!r}; allowed: {', '.join(get_args(Form))}")
-        self.A = self.lambda_re = self.lambda_im = self.nu = self.theta = self.nu_log = self.theta_log = self.gamma_log = None
+    def __init__(self, width: int, state_size: int, *, r_min: float = 0.0, r_max: float = 1.0,
+                 max_phase: float = 2 * math.pi, form: Form = "lru", normalize: bool = True,
+                 bidirectional: bool = False, key: PRNGKeyArray):
+        if form not in get_args(Form):
+            raise ValueError(f"form is {form!r}; allowed: {', '.join(get_args(Form))}")
+        self.A = self.lambda_re = self.lambda_im = self.nu = self.theta = \
+            self.nu_log = self.theta_log = self.gamma_log = None
         H, N, M = width, state_size, state_size * (2 if bidirectional else 1)
         self.form, self.bidirectional = form, bidirectional
         k_ring, k_B, k_C, k_D = random.split(key, 4)
@@ -84,7 +91,8 @@ class LRU(eqx.Module):
         self.B_re, self.B_im = random.normal(k_B, (2, N, H)) / math.sqrt(2 * H)
         self.C_re, self.C_im = random.normal(k_C, (2, H, M)) / math.sqrt(N)
         nu, theta = ring(N, r_min=r_min, r_max=r_max, max_phase=max_phase, key=k_ring)
-        if form == "complex": self.lambda_re, self.lambda_im = jnp.exp(-nu) * jnp.cos(theta), jnp.exp(-nu) * jnp.sin(theta)
+        if form == "complex":
+            self.lambda_re, self.lambda_im = jnp.exp(-nu) * jnp.cos(theta), jnp.exp(-nu) * jnp.sin(theta)
         if form == "exp": self.nu, self.theta = nu, theta
         if form == "stable": self.nu_log, self.theta = jnp.log(nu), theta
         if form == "lru": self.nu_log, self.theta_log = jnp.log(nu), jnp.log(theta)
@@ -100,7 +108,8 @@ class LRU(eqx.Module):
 
     def init_state(self) -> Array:
         "The state before the first step: zeros (N,)."
-        return jnp.zeros_like(self.B_re[:, 0], dtype=self.B_re.dtype if self.A is not None else jnp.result_type(self.B_re, jnp.complex64))
+        return jnp.zeros_like(self.B_re[:, 0], dtype=self.B_re.dtype if self.A is not None
+                              else jnp.result_type(self.B_re, jnp.complex64))
 
     def drive(self, x: Float[Array, "*T H"]) -> Array:
         "What enters the state: γ B x."
@@ -110,12 +119,15 @@ class LRU(eqx.Module):
 
     def readout(self, h: Array, x: Float[Array, "*T H"]) -> Float[Array, "*T H"]:
         "Re(C h) + D x."
-        Ch = h @ self.C_re.T if self.C_im is None else h.real @ self.C_re.T - h.imag @ self.C_im.T   # (T, H)
+        Ch = (h @ self.C_re.T if self.C_im is None                                              # (T, H)
+              else h.real @ self.C_re.T - h.imag @ self.C_im.T)
         return Ch + self.D * x
 
-    def states(self, u: Array, state: Array, reset: Bool[Array, "T"] | None = None, *, reverse: bool = False) -> Array:
+    def states(self, u: Array, state: Array, reset: Bool[Array, "T"] | None = None, *,
+               reverse: bool = False) -> Array:
         "h_1 … h_T from the drive u (T, N) and the state before it."
-        if self.A is None: return linear_recurrence(self.eigenvalues(), u, state, reverse=reverse, reset=reset)
+        if self.A is None:
+            return linear_recurrence(self.eigenvalues(), u, state, reverse=reverse, reset=reset)
         activation = dict(tanh=jnp.tanh, relu=jax.nn.relu, linear=lambda z: z)[self.form]
         def advance(h, inputs):
             u_t, new = inputs
@@ -124,42 +136,57 @@ class LRU(eqx.Module):
         new = jnp.zeros(len(u), bool) if reset is None else reset
         return lax.scan(advance, state, (u, new), reverse=reverse)[1]
 
-    def __call__(self, x: Float[Array, "T H"], state: Array | None = None, reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T H"], Array]:
-        "Outputs for a whole sequence and the state after it; at `reset` the state from before is dropped."
+    def __call__(self, x: Float[Array, "T H"], state: Array | None = None,
+                 reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T H"], Array]:
+        """Outputs for a whole sequence and the state after it;
+        at `reset` the state from before is dropped."""
         start = self.init_state() if state is None else state
         u = self.drive(x)
         h = self.states(u, start, reset)                                                        # (T, N)
         if not self.bidirectional: return self.readout(h, x), h[-1] if len(x) else start
-        if state is not None: raise ValueError("a bidirectional LRU sees the whole sequence at once: it cannot go on from a state")
-        if reset is not None: reset = jnp.append(reset[1:], True)                               # first of a document → last of the one before
+        if state is not None:
+            raise ValueError("a bidirectional LRU sees the whole sequence at once: "
+                             "it cannot go on from a state")
+        if reset is not None:
+            reset = jnp.append(reset[1:], True)          # first of a document → last of the one before
         back = self.states(u, start, reset, reverse=True)
         return self.readout(jnp.concatenate([h, back], axis=-1), x), h[-1]
 
     def step(self, x_t: Float[Array, "H"], state: Array) -> tuple[Float[Array, "H"], Array]:
         "One step: (width,) and the state → (width,) and the next state."
-        if self.bidirectional: raise ValueError("a bidirectional LRU sees the whole sequence at once: it has no single step")
+        if self.bidirectional:
+            raise ValueError("a bidirectional LRU sees the whole sequence at once: "
+                             "it has no single step")
         h = self.states(self.drive(x_t)[None], state)[0]
         return self.readout(h, x_t), h
 
 # %% ../../nbs/models/lru.ipynb #26df071f
 def ring_gain(r_min: float, r_max: float) -> float:
-    "E|h|² / E|Bx|² at stationarity for white input and eigenvalues uniform on the ring, without γ (Proposition 3)."
+    """E|h|² / E|Bx|² at stationarity for white input and eigenvalues uniform on the ring,
+    without γ (Proposition 3)."""
     if r_max == r_min: return 1 / (1 - r_max**2)
     return math.log((1 - r_min**2) / (1 - r_max**2)) / (r_max**2 - r_min**2)
 
 # %% ../../nbs/models/lru.ipynb #dff31ac0
 def diagonalize(layer: LRU) -> LRU:
-    "The `complex` layer with the same outputs as the given `linear` one: Λ = P⁻¹AP, B ← P⁻¹B, C ← CP. Outside jit."
-    if layer.form != "linear": raise ValueError(f"only a linear layer has a diagonal form; this one is {layer.form!r}")
+    """The `complex` layer with the same outputs as the given `linear` one:
+    Λ = P⁻¹AP, B ← P⁻¹B, C ← CP. Outside jit."""
+    if layer.form != "linear":
+        raise ValueError(f"only a linear layer has a diagonal form; this one is {layer.form!r}")
     lam, P = np.linalg.eig(np.asarray(layer.A, np.float64))
-    B, C = np.linalg.solve(P, layer.B_re), np.concatenate([c @ P for c in np.split(np.asarray(layer.C_re), 1 + layer.bidirectional, axis=1)], axis=1)
-    diagonal = LRU(len(layer.D), len(lam), form="complex", normalize=False, bidirectional=layer.bidirectional, key=random.key(0))
+    B, C = np.linalg.solve(P, layer.B_re), np.concatenate(
+        [c @ P for c in np.split(np.asarray(layer.C_re), 1 + layer.bidirectional, axis=1)], axis=1)
+    diagonal = LRU(len(layer.D), len(lam), form="complex", normalize=False,
+                   bidirectional=layer.bidirectional, key=random.key(0))
     leaves = lambda l: (l.lambda_re, l.lambda_im, l.B_re, l.B_im, l.C_re, l.C_im, l.D)
-    return eqx.tree_at(leaves, diagonal, tuple(jnp.asarray(v, layer.D.dtype) for v in (lam.real, lam.imag, B.real, B.imag, C.real, C.imag, layer.D)))
+    return eqx.tree_at(leaves, diagonal, tuple(
+        jnp.asarray(v, layer.D.dtype)
+        for v in (lam.real, lam.imag, B.real, B.imag, C.real, C.imag, layer.D)))
 
 # %% ../../nbs/models/lru.ipynb #09935c86
 def ladder(r_min: float, r_max: float, max_phase: float = 2 * math.pi) -> dict[str, dict]:
-    "Rung → arguments of `LRU`, from the classical network to the LRU with the given ring and phase (Table 1)."
+    """Rung → arguments of `LRU`, from the classical network to the LRU with the given ring
+    and phase (Table 1)."""
     return {"dense tanh": dict(form="tanh"),
             "dense linear": dict(form="linear"),
             "complex diagonal": dict(form="complex", normalize=False),

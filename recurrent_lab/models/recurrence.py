@@ -33,7 +33,7 @@ def _sequential(a, x, *, axis, reverse, transposed):
     def step(i, carry):
         state, h = carry
         t = jnp.uint32(steps - 1) - i if backward else i
-        s = (t + 1 if backward else t - 1) if transposed else t  # the transpose multiplies by the a of the step before
+        s = (t + 1 if backward else t - 1) if transposed else t  # transposed: the a of the step before
         a_t = _wide(lax.dynamic_slice(a, at(s if a.shape[axis] > 1 else zero), sizes(a)))
         state = a_t * state + lax.dynamic_slice(h, at(t), sizes(h))
         return state, lax.dynamic_update_slice(h, state, at(t))
@@ -52,7 +52,8 @@ def _later(v, axis, reverse):
 
 
 def _plain(a, axis, reverse, transposed):
-    "The multipliers with which the transpose is a plain recurrence in the other direction: a one step earlier."
+    """The multipliers with which the transpose is a plain recurrence in the other direction:
+    a one step earlier."""
     return _later(a, axis, not reverse) if transposed and a.shape[axis] > 1 else a, reverse != transposed
 
 
@@ -65,7 +66,8 @@ def _associative(a, x, *, axis, reverse, transposed):
 
 # %% ../../nbs/models/recurrence.ipynb #c1f60253
 def _chunked(a, x, *, axis, reverse, transposed):
-    "√T chunks in parallel, √T steps each: their last states, the recurrence over chunks, each chunk from its state."
+    """√T chunks in parallel, √T steps each: their last states, the recurrence over chunks,
+    each chunk from its state."""
     a, reverse = _plain(a, axis, reverse, transposed)
     steps = x.shape[axis]
     size = math.isqrt(steps - 1) + 1
@@ -74,10 +76,12 @@ def _chunked(a, x, *, axis, reverse, transposed):
     order = lambda i: size - 1 - i if reverse else i
     gather = lambda i, c: (at(a, order(i)) * c[0], at(a, order(i)) * c[1] + at(h, order(i)))
     a_0, h_0 = at(a, order(0)), at(h, order(0))
-    product, last = lax.fori_loop(1, size, gather, (a_0, h_0))  # (.., chunks, 1, ..): a chunk is one step of a recurrence
+    # (.., chunks, 1, ..): a chunk is one step of a recurrence
+    product, last = lax.fori_loop(1, size, gather, (a_0, h_0))
     last = _sequential(product, last, axis=axis, reverse=reverse, transposed=False)
     h = lax.dynamic_update_index_in_dim(h, a_0 * _later(last, axis, reverse) + h_0, order(0), axis + 1)
-    h = _sequential(a, h, axis=axis + 1, reverse=reverse, transposed=False).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+    h = _sequential(a, h, axis=axis + 1, reverse=reverse, transposed=False).reshape(
+        *x.shape[:axis], -1, *x.shape[axis + 1 :])
     start = h.shape[axis] - steps if reverse else 0
     return lax.slice_in_dim(h, start, start + steps, axis=axis).astype(x.dtype)
 
@@ -114,12 +118,14 @@ def _pallas(a, x, *, axis, reverse, transposed, interpret):
         lax.fori_loop(1, steps, step, _wide(x_ref[first, :]))
 
     def lanes(v):  # (outer, T or 1, inner)
-        return jnp.broadcast_to(v, (*x.shape[:axis], v.shape[axis], *x.shape[axis + 1 :])).reshape(-1, v.shape[axis], inner)
+        return jnp.broadcast_to(v, (*x.shape[:axis], v.shape[axis], *x.shape[axis + 1 :])).reshape(
+            -1, v.shape[axis], inner)
 
     spec = lambda n: pl.BlockSpec((None, n, block), lambda i, j: (i, 0, j))
     x_lanes = lanes(x)
     call = pl.pallas_call(
-        kernel, out_shape=jax.ShapeDtypeStruct(x_lanes.shape, x.dtype), grid=(x_lanes.shape[0], inner // block),
+        kernel, out_shape=jax.ShapeDtypeStruct(x_lanes.shape, x.dtype),
+        grid=(x_lanes.shape[0], inner // block),
         in_specs=[spec(a.shape[axis]), spec(steps)], out_specs=spec(steps), interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=max(1, block // 32)),
     )  # fmt: skip
@@ -170,7 +176,8 @@ def _jvp(primals, tangents, *, axis, reverse, transposed, **params):
 def _transpose(g, a, x, *, transposed, **params):
     if ad.is_undefined_primal(a):
         raise NotImplementedError("the recurrence is linear in x, not in its multipliers a")
-    return None, g if type(g) is ad.Zero else linear_recurrence_p.bind(a, g, transposed=not transposed, **params)
+    return None, (g if type(g) is ad.Zero
+                  else linear_recurrence_p.bind(a, g, transposed=not transposed, **params))
 
 
 ad.primitive_jvps[linear_recurrence_p] = _jvp
@@ -194,12 +201,12 @@ METHODS = ("auto", "sequential", "associative", "chunked", "pallas")
 
 
 def linear_recurrence(
-    a: Inexact[Array, "T *lanes"] | Inexact[Array, "*lanes"],  # multipliers; without the time axis: constant in time
+    a: Inexact[Array, "T *lanes"] | Inexact[Array, "*lanes"],  # multipliers; constant without time axis
     x: Inexact[Array, "T *lanes"],  # inputs
     h0: Inexact[Array, "*lanes"] | None = None,  # state before the first step; None is zero
     *,
     reverse: bool = False,  # from the last step to the first: h_t = a_t h_{t+1} + x_t
-    reset: Bool[Array, "T"] | None = None,  # where True, the state from before is dropped before x_t enters
+    reset: Bool[Array, "T"] | None = None,  # where True, the state from before is dropped first
     method: str = "auto",  # one of METHODS; "auto" picks by platform and size
 ) -> Inexact[Array, "T *lanes"]:  # all states h
     "h_t = a_t h_{t-1} + x_t along the leading axis."
@@ -215,20 +222,24 @@ def linear_recurrence(
 
 
 def _checked(method, **given):
-    "The arguments as arrays, a, x and h0 of one dtype, `a` with a time axis (of length one where it is constant)."
+    """The arguments as arrays, a, x and h0 of one dtype, `a` with a time axis
+    (of length one where it is constant)."""
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; allowed are {', '.join(map(repr, METHODS))}")
     given = {name: v if v is None else jnp.asarray(v) for name, v in given.items()}
     a, x, h0, reset = given.values()
-    shapes = dict(a=(x.shape, x.shape[1:]), x=(x.shape,) if x.ndim else ("(time, ...)",), h0=(x.shape[1:],), reset=(x.shape[:1],))
+    shapes = dict(a=(x.shape, x.shape[1:]), x=(x.shape,) if x.ndim else ("(time, ...)",),
+                  h0=(x.shape[1:],), reset=(x.shape[:1],))
     for name, v in given.items():
         if v is None:
             continue
-        beside = f"{name} has shape {v.shape} and dtype {v.dtype}, x has shape {x.shape} and dtype {x.dtype}"
+        beside = (f"{name} has shape {v.shape} and dtype {v.dtype}, "
+                  f"x has shape {x.shape} and dtype {x.dtype}")
         if v.shape not in shapes[name]:
             raise ValueError(f"{beside}: {name} must have shape {' or '.join(map(str, shapes[name]))}")
         if not jnp.issubdtype(v.dtype, jnp.bool_ if name == "reset" else jnp.inexact):
-            raise TypeError(f"{beside}: {name} must be {'bool' if name == 'reset' else 'real or complex floating point'}")
+            raise TypeError(f"{beside}: {name} must be "
+                            f"{'bool' if name == 'reset' else 'real or complex floating point'}")
         if method == "pallas" and jnp.iscomplexobj(v):
             raise TypeError(f"{beside}: method 'pallas' takes real arrays")
     dtype = jnp.result_type(a, x)

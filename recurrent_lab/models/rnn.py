@@ -25,7 +25,8 @@ __all__ = ['Init', 'SCALE', 'sparse', 'with_radius', 'RNN', 'Answer', 'paper_net
 
 # %% ../../nbs/models/rnn.ipynb #99e4206e
 Init = Literal["sigmoid", "basic tanh", "smart tanh"]
-SCALE = {"sigmoid": 0.01, "basic tanh": 0.1, "smart tanh": 0.01}  # standard deviation of all weights but the smart W_rec
+# the standard deviation of all weights but the smart W_rec
+SCALE = {"sigmoid": 0.01, "basic tanh": 0.1, "smart tanh": 0.01}
 
 def sparse(n: int, *, nonzeros: int = 15, key: PRNGKeyArray) -> Float[Array, "n n"]:
     "Normal weights, at most `nonzeros` in each row, in random places."
@@ -39,7 +40,8 @@ def with_radius(W: Float[Array, "n n"], rho: float) -> Float[Array, "n n"]:
 
 # %% ../../nbs/models/rnn.ipynb #90e547e4
 class RNN(eqx.Module):
-    """The classical recurrent layer (1211.5063, eq. 2): (T, inputs) → (T, size), σ(x_t), through the state x (size,).
+    """The classical recurrent layer (1211.5063, eq. 2): (T, inputs) → (T, size), σ(x_t),
+    through the state x (size,).
 
     `init` names the nonlinearity and the initialisation of the paper. The state starts at zero.
     """
@@ -49,7 +51,8 @@ class RNN(eqx.Module):
     init: Init = eqx.field(static=True)
 
     def __init__(self, inputs: int, size: int, *, init: Init = "smart tanh", key: PRNGKeyArray):
-        if init not in get_args(Init): raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
+        if init not in get_args(Init):
+            raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
         k_rec, k_in = random.split(key)
         W = sparse(size, key=k_rec) if init == "smart tanh" else random.normal(k_rec, (size, size))
         self.W_rec = with_radius(W, 0.95) if init == "smart tanh" else SCALE[init] * W
@@ -74,16 +77,20 @@ class RNN(eqx.Module):
         "What enters the state: W_in u + b."
         return u @ self.W_in.T + self.b
 
-    def states(self, drive: Float[Array, "T N"], state: Float[Array, "N"], reset: Bool[Array, "T"] | None = None) -> Float[Array, "T N"]:
+    def states(self, drive: Float[Array, "T N"], state: Float[Array, "N"],
+               reset: Bool[Array, "T"] | None = None) -> Float[Array, "T N"]:
         "x_1 … x_T from the drive and the state before it."
         def advance(x, inputs):
             drive_t, new = inputs
             x = self.W_rec @ self.activation(jnp.where(new, self.init_state(), x)) + drive_t
             return x, x
-        return lax.scan(advance, state, (drive, jnp.zeros(len(drive), bool) if reset is None else reset))[1]
+        return lax.scan(advance, state,
+                        (drive, jnp.zeros(len(drive), bool) if reset is None else reset))[1]
 
-    def __call__(self, u: Float[Array, "T H"], state: Array | None = None, reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T N"], Array]:
-        "Outputs for a whole sequence and the state after it; at `reset` the state from before is dropped."
+    def __call__(self, u: Float[Array, "T H"], state: Array | None = None,
+                 reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T N"], Array]:
+        """Outputs for a whole sequence and the state after it;
+        at `reset` the state from before is dropped."""
         start = self.init_state() if state is None else state
         x = self.states(self.drive(u), start, reset)                                       # (T, N)
         return self.activation(x), x[-1] if len(x) else start
@@ -103,7 +110,8 @@ class Answer(eqx.Module):
     W_out: Float[Array, "C N"]
     b_out: Float[Array, "C"]
 
-    def __init__(self, layer: eqx.Module, size: int, outputs: int, *, scale: float = 0.01, key: PRNGKeyArray):
+    def __init__(self, layer: eqx.Module, size: int, outputs: int, *, scale: float = 0.01,
+                 key: PRNGKeyArray):
         self.layer = layer
         self.W_out, self.b_out = scale * random.normal(key, (outputs, size)), jnp.zeros(outputs)
 
@@ -111,13 +119,15 @@ class Answer(eqx.Module):
         "W_out h + b_out"
         return h @ self.W_out.T + self.b_out
 
-    def __call__(self, u: Float[Array, "T H"], stats: PyTree = None, *, key: PRNGKeyArray | None = None) -> tuple[Float[Array, "C"], PyTree]:
+    def __call__(self, u: Float[Array, "T H"], stats: PyTree = None, *,
+                 key: PRNGKeyArray | None = None) -> tuple[Float[Array, "C"], PyTree]:
         "Outputs, one for each class, and the (unused) statistics of norms."
         h, _ = self.layer(u)
         return self.readout(h[-1]), stats
 
 
-def paper_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh", key: PRNGKeyArray) -> Answer:
+def paper_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh",
+                  key: PRNGKeyArray) -> Answer:
     "The paper's network: an `RNN` and its `Answer`, every weight drawn as `init` says."
     k_layer, k_out = random.split(key)
     return Answer(RNN(inputs, size, init=init, key=k_layer), size, outputs, scale=SCALE[init], key=k_out)

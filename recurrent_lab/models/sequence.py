@@ -28,7 +28,8 @@ __all__ = ['Norm', 'Pool', 'RECURRENCE', 'Block', 'SequenceModel', 'recurrence_l
 Norm = Literal["batch", "layer"]
 
 class Block(eqx.Module):
-    """Pre-norm residual block around a recurrent layer (2303.06349, appendix D): (T, width) → (T, width).
+    """Pre-norm residual block around a recurrent layer (2303.06349, appendix D):
+    (T, width) → (T, width).
 
     `extra_linear=False` is the gate used for PathX: z ⊙ σ(W₂ z).
     """
@@ -38,16 +39,20 @@ class Block(eqx.Module):
     gate: eqx.nn.Linear
     dropout: eqx.nn.Dropout
 
-    def __init__(self, layer: eqx.Module, width: int, *, norm: Norm = "batch", dropout: float = 0.1, extra_linear: bool = True, key: PRNGKeyArray):
-        if norm not in get_args(Norm): raise ValueError(f"norm is {norm!r}; allowed: {', '.join(get_args(Norm))}")
+    def __init__(self, layer: eqx.Module, width: int, *, norm: Norm = "batch", dropout: float = 0.1,
+                 extra_linear: bool = True, key: PRNGKeyArray):
+        if norm not in get_args(Norm):
+            raise ValueError(f"norm is {norm!r}; allowed: {', '.join(get_args(Norm))}")
         k_value, k_gate = random.split(key)
-        self.norm = eqx.nn.BatchNorm(width, "batch", mode="batch", momentum=0.99) if norm == "batch" else eqx.nn.LayerNorm(width, eps=1e-6)
+        self.norm = (eqx.nn.BatchNorm(width, "batch", mode="batch", momentum=0.99) if norm == "batch"
+                     else eqx.nn.LayerNorm(width, eps=1e-6))
         self.layer = layer
         self.value = eqx.nn.Linear(width, width, key=k_value) if extra_linear else None
         self.gate = eqx.nn.Linear(width, width, key=k_gate)
         self.dropout = eqx.nn.Dropout(dropout)
 
-    def __call__(self, x: Float[Array, "T H"], stats: eqx.nn.State, state: PyTree = None, reset: Bool[Array, "T"] | None = None, *, key: PRNGKeyArray | None = None):
+    def __call__(self, x: Float[Array, "T H"], stats: eqx.nn.State, state: PyTree = None,
+                 reset: Bool[Array, "T"] | None = None, *, key: PRNGKeyArray | None = None):
         "(x, statistics of the norm, state of the layer) → the same three after the block."
         if isinstance(self.norm, eqx.nn.LayerNorm): z = jax.vmap(self.norm)(x)
         else:
@@ -67,22 +72,27 @@ class Block(eqx.Module):
 Pool = Literal["mean", "last", "none"]
 
 class SequenceModel(eqx.Module):
-    """Linear encoder, `depth` blocks, pooling, linear decoder: (T, inputs) → (outputs,), or (T, outputs) without pooling.
+    """Linear encoder, `depth` blocks, pooling, linear decoder:
+    (T, inputs) → (outputs,), or (T, outputs) without pooling.
 
-    `make_layer(key=...)` makes the recurrent layer of a block. Make the model with `equinox.nn.make_with_state`: it returns the
-    model and the statistics of its norms (empty for layer norm).
+    `make_layer(key=...)` makes the recurrent layer of a block.
+    Make the model with `equinox.nn.make_with_state`:
+    it returns the model and the statistics of its norms (empty for layer norm).
     """
     encoder: eqx.nn.Linear
     blocks: list[Block]
     decoder: eqx.nn.Linear
     pool: Pool = eqx.field(static=True)
 
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int, make_layer: Callable, *, pool: Pool = "mean", norm: Norm = "batch",
-                 dropout: float = 0.1, extra_linear: bool = True, key: PRNGKeyArray):
-        if pool not in get_args(Pool): raise ValueError(f"pool is {pool!r}; allowed: {', '.join(get_args(Pool))}")
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int, make_layer: Callable, *,
+                 pool: Pool = "mean", norm: Norm = "batch", dropout: float = 0.1,
+                 extra_linear: bool = True, key: PRNGKeyArray):
+        if pool not in get_args(Pool):
+            raise ValueError(f"pool is {pool!r}; allowed: {', '.join(get_args(Pool))}")
         k_in, k_out, *keys = random.split(key, 2 + 2 * depth)
         self.encoder = eqx.nn.Linear(inputs, width, key=k_in)
-        self.blocks = [Block(make_layer(key=k_layer), width, norm=norm, dropout=dropout, extra_linear=extra_linear, key=k_block)
+        self.blocks = [Block(make_layer(key=k_layer), width, norm=norm, dropout=dropout,
+                             extra_linear=extra_linear, key=k_block)
                        for k_layer, k_block in zip(keys[::2], keys[1::2])]
         self.decoder = eqx.nn.Linear(width, outputs, key=k_out)
         self.pool = pool
@@ -91,9 +101,10 @@ class SequenceModel(eqx.Module):
         "One state per block."
         return [block.layer.init_state() for block in self.blocks]
 
-    def __call__(self, x: Float[Array, "T inputs"], stats: eqx.nn.State, state: list | None = None, reset: Bool[Array, "T"] | None = None,
-                 *, key: PRNGKeyArray | None = None):
-        "→ (outputs, statistics, states); `key` draws the dropout masks and is not needed in `equinox.nn.inference_mode`."
+    def __call__(self, x: Float[Array, "T inputs"], stats: eqx.nn.State, state: list | None = None,
+                 reset: Bool[Array, "T"] | None = None, *, key: PRNGKeyArray | None = None):
+        """→ (outputs, statistics, states);
+        `key` draws the dropout masks and is not needed in `equinox.nn.inference_mode`."""
         keys = [None] * len(self.blocks) if key is None else random.split(key, len(self.blocks))
         h, states = jax.vmap(self.encoder)(x), []                                  # (T, H)
         for i, block in enumerate(self.blocks):
@@ -103,19 +114,26 @@ class SequenceModel(eqx.Module):
         return self.decoder(h.mean(0) if self.pool == "mean" else h[-1]), stats, states
 
 # %% ../../nbs/models/sequence.ipynb #61f59675
-RECURRENCE = {"A", "lambda_re", "lambda_im", "nu", "theta", "nu_log", "theta_log", "gamma_log", "B_re", "B_im"}
+RECURRENCE = {"A", "lambda_re", "lambda_im", "nu", "theta", "nu_log", "theta_log", "gamma_log",
+              "B_re", "B_im"}
 
 def recurrence_labels(model: PyTree) -> PyTree[str]:
-    "'recurrence' for the parameters of recurrences (λ or A, B, γ), 'rest' for all others (2303.06349, appendix D)."
+    """'recurrence' for the parameters of recurrences (λ or A, B, γ), 'rest' for all others
+    (2303.06349, appendix D)."""
     label = lambda path, _: "recurrence" if getattr(path[-1], "name", None) in RECURRENCE else "rest"
     return jax.tree_util.tree_map_with_path(label, eqx.filter(model, eqx.is_inexact_array))
 
 # %% ../../nbs/models/sequence.ipynb #2feba71b
-def recurrence_adamw(learning_rate: float, *, steps: int, factor: float = 0.25, weight_decay: float = 0.05) -> optax.GradientTransformation:
-    """Adam at `factor * learning_rate` for recurrences, AdamW for the rest, warm-up and cosine over `steps` (2303.06349, appendix D).
+def recurrence_adamw(learning_rate: float, *, steps: int, factor: float = 0.25,
+                     weight_decay: float = 0.05) -> optax.GradientTransformation:
+    """Adam at `factor * learning_rate` for recurrences, AdamW for the rest,
+    warm-up and cosine over `steps` (2303.06349, appendix D).
 
-    The defaults are the paper's for sequential CIFAR (Table 9); `learning_rate` may be an array, to be swept by vmap.
+    The defaults are the paper's for sequential CIFAR (Table 9); `learning_rate` may be an array,
+    to be swept by vmap.
     """
     schedule = optax.warmup_cosine_decay_schedule(1e-7, 1.0, max(steps // 10, 1), steps, 1e-7)
     rate = lambda scale: lambda count: scale * learning_rate * schedule(count)
-    return optax.partition({"recurrence": optax.adam(rate(factor)), "rest": optax.adamw(rate(1.0), weight_decay=weight_decay)}, recurrence_labels)
+    return optax.partition({"recurrence": optax.adam(rate(factor)),
+                            "rest": optax.adamw(rate(1.0), weight_decay=weight_decay)},
+                           recurrence_labels)

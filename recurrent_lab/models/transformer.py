@@ -22,7 +22,7 @@ from .griffin import parameter_count
 from .griffin_config import GriffinConfig
 
 # %% auto #0
-__all__ = ['transformer_config', 'transformer_like']
+__all__ = ['transformer_config', 'as_large_as', 'transformer_like']
 
 # %% ../../nbs/models/transformer.ipynb #c97d67ca
 def transformer_config(
@@ -34,10 +34,17 @@ def transformer_config(
     return GriffinConfig(vocab_size, width, 3 * width, num_heads, blocks, False, context - 1, 0.0)
 
 # %% ../../nbs/models/transformer.ipynb #d4a995b7
+def as_large_as(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
+    """`config` with as many more lanes in its MLPs as `like` has more parameters,
+    up to half a lane of each."""
+    lane = config.num_layers * (3 * config.width + 2)
+    more = round((parameter_count(like) - parameter_count(config)) / lane)
+    return dataclasses.replace(config, mlp_expanded_width=config.mlp_expanded_width + more)
+
+
 def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
-    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number of parameters,
-    up to half a lane of the MLPs."""
-    blocks, lane = ("attention",) * config.num_layers, config.num_layers * (3 * config.width + 2)
-    same = dataclasses.replace(config, block_types=blocks, attention_window_size=context - 1)
-    more = round((parameter_count(config) - parameter_count(same)) / lane)
-    return dataclasses.replace(same, mlp_expanded_width=same.mlp_expanded_width + more)
+    """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number
+    of parameters, up to half a lane of the MLPs."""
+    blocks = ("attention",) * config.num_layers
+    return as_large_as(config, dataclasses.replace(config, block_types=blocks,
+                                                   attention_window_size=context - 1))

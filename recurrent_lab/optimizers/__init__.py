@@ -19,7 +19,8 @@ from .mars import correct_by_mars, mars, scale_by_mars
 from .muon import is_matrix, muon, orthogonalize, scale_by_muon, split
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
-from .quantize import E2M1, E4M3, E5M2, int_scale, round_float, round_int, round_mx, straight_through
+from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_float, round_int, round_mx,
+                       straight_through)
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .shampoo import graft, scale_by_shampoo, shampoo

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, wide
+from .leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
+                                               wide_zeros)
 
 # %% auto #0
 __all__ = ['Form', 'InducedMetricState', 'scale_by_induced_metric', 'induced_metric']
@@ -40,23 +41,21 @@ def scale_by_induced_metric(momentum: float = 0.9, xi: float = 0.1, beta: float 
         raise ValueError(f"induced_metric: form must be one of {allowed}, given {form!r}")
     check("induced_metric", "[0, 1)", momentum=momentum, beta=beta, decay=decay)
     check("induced_metric", ">= 0", xi=xi, eps=eps)
-    average = lambda x, y, b: jax.tree.map(lambda x, y: ema(x, y, b).astype(x.dtype), x, y)
 
     def init(params):
-        zero = lambda: jax.tree.map(lambda p: jnp.zeros_like(wide(p)), params)
-        nu = zero() if form == "rms" else None
-        return InducedMetricState(jnp.zeros([], jnp.int32), zero(), nu, jnp.zeros([], float))
+        nu = wide_zeros(params) if form == "rms" else None
+        return InducedMetricState(jnp.zeros([], jnp.int32), wide_zeros(params), nu, jnp.zeros([], float))
 
     def update(updates, s, params=None, *, value: Array | None = None, **extra):
         if form == "log" and value is None:
             raise ValueError("induced_metric: form 'log': update needs value=")
         t, g = optax.safe_increment(s.count), jax.tree.map(wide, updates)
-        m, v = average(s.mu, g, momentum), None
+        m, v = tree_ema(s.mu, g, momentum), None
         d = jax.tree.map(jnp.ones_like, g)
         if form == "rms":
-            v = average(s.nu, jax.tree.map(jnp.square, g), decay)
+            v = tree_ema(s.nu, jax.tree.map(jnp.square, g), decay)
             d = jax.tree.map(lambda v: jnp.sqrt(v / (1 - decay**t)) + eps, v)
-        e = average(s.metric, xi * optax.tree.sum(jax.tree.map(lambda g, d: g**2 / d, g, d)), beta)
+        e = tree_ema(s.metric, xi * optax.tree.sum(jax.tree.map(lambda g, d: g**2 / d, g, d)), beta)
         e_hat = e / (1 - beta**t)
         scale = value / (value**2 + e_hat) if form == "log" else 1 / (1 + e_hat)
         one = lambda g, m, d: (scale * m / (1 - momentum**t) / d).astype(g.dtype)

@@ -15,8 +15,8 @@ import optax
 from jaxtyping import Array, PyTree
 
 # %% auto #0
-__all__ = ['Transformation', 'Rate', 'Mask', 'RANGES', 'ema', 'adam_hat', 'check', 'wide', 'zeros', 'leafwise', 'AdamHatState',
-           'scale_by_adam_hat', 'decoupled', 'replay']
+__all__ = ['Transformation', 'Rate', 'Mask', 'RANGES', 'ema', 'adam_hat', 'check', 'wide', 'wide_zeros', 'tree_ema', 'zeros',
+           'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled', 'replay']
 
 # %% ../../nbs/optimizers/leafwise.ipynb #4efbafd8
 def ema(x: Array, y: Array, b: float) -> Array:
@@ -53,6 +53,16 @@ def check(who: str, allowed: str, **given) -> None:
 def wide(x: Array) -> Array:
     "`x` in float32 if it is narrower."
     return jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
+
+
+def wide_zeros(params: PyTree) -> PyTree:
+    "Zeros in the shapes of `params`, in float32 at least."
+    return jax.tree.map(lambda p: jnp.zeros_like(wide(p)), params)
+
+
+def tree_ema(x: PyTree, y: PyTree, b: float) -> PyTree:
+    "`ema` of every array of a tree, in the type of the average `x`."
+    return jax.tree.map(lambda x, y: ema(x, wide(y), b).astype(x.dtype), x, y)
 
 
 def zeros(n: int = 1) -> Callable:

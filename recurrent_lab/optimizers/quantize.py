@@ -13,7 +13,8 @@ from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['E2M1', 'E4M3', 'E5M2', 'int_scale', 'round_int', 'Format', 'round_float', 'round_mx', 'straight_through']
+__all__ = ['E2M1', 'E2M3', 'E3M2', 'E4M3', 'E5M2', 'INT8', 'int_scale', 'round_int', 'Format', 'round_float', 'round_mx',
+           'straight_through']
 
 # %% ../../nbs/optimizers/quantize.ipynb #a7218ae9
 def int_scale(w: Array, bits: int) -> Array:
@@ -38,7 +39,8 @@ class Format(NamedTuple):
     largest: float
 
 
-E2M1, E4M3, E5M2 = Format(1, 0, 6.0), Format(3, -6, 448.0), Format(2, -14, 57344.0)
+E2M1, E2M3, E3M2 = Format(1, 0, 6.0), Format(3, 0, 7.5), Format(2, -2, 28.0)
+E4M3, E5M2, INT8 = Format(3, -6, 448.0), Format(2, -14, 57344.0), Format(6, 0, 127 / 64)
 
 
 def round_float(x: Array, format: Format) -> Array:

@@ -14,7 +14,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, wide
+from .leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
+                                               wide_zeros)
 
 # %% auto #0
 __all__ = ['SophiaGState', 'scale_by_sophia_g', 'sophia_g', 'sampled_gradient']
@@ -37,18 +38,16 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
     check("sophia_g", "[0, 1)", b1=b1, b2=b2)
     check("sophia_g", "> 0", rho=rho, batch_size=batch_size)
     check("sophia_g", ">= 1", update_interval=update_interval)
-    average = lambda x, y, b: jax.tree.map(lambda x, y: ema(x, wide(y), b).astype(x.dtype), x, y)
 
     def init(params):
-        zero = lambda: jax.tree.map(lambda p: jnp.zeros_like(wide(p)), params)
-        return SophiaGState(jnp.zeros([], jnp.int32), zero(), zero())
+        return SophiaGState(jnp.zeros([], jnp.int32), wide_zeros(params), wide_zeros(params))
 
     def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree] | PyTree, **extra):
-        m = average(s.mu, g, b1)
+        m = tree_ema(s.mu, g, b1)
         # callable(hess_grad) would not do: a gradient that is an Equinox module is callable, too
         is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))
         ghat = (lambda params: hess_grad) if is_tree else hess_grad
-        estimate = lambda h: average(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
+        estimate = lambda h: tree_ema(h, jax.tree.map(lambda g: wide(g) ** 2, ghat(params)), b2)
         h = lax.cond((s.count > 0) & (s.count % update_interval == 0), estimate, lambda h: h, s.h)
         clipped = lambda m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1)
         u = jax.tree.map(lambda g, m, h: clipped(m, h).astype(g.dtype), g, m, h)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from ..models.algebra import PairNet, PowerNet
+from ..tasks.representations import characters, kind
 
 # %% auto #0
 __all__ = ['products', 'cyclic_net', 'group_net', 'parity_net', 'memorizing_net']
@@ -50,7 +51,7 @@ def group_net(reps: list[Float[np.ndarray, "g d d"]]) -> PairNet:
     parts = []
     for rho in reps[1:]:
         g, d = rho.shape[:2]
-        scale = np.cbrt(d / np.rint((np.trace(rho, axis1=1, axis2=2) ** 2).mean()))
+        scale = np.cbrt(d / kind(characters([rho])[0]))
         i, j, k = (index.ravel() for index in np.indices((d, d, d)))
         ijk = rho[:, i, j].T, rho[:, j, k].T, rho[:, i, k].T              # ρ(a)_ij ρ(b)_jk ρ(c)_ik
         parts.append(scale * np.stack(ijk))

@@ -31,19 +31,22 @@ def error(theta: Float[Array, "2"], steps: int = 50) -> Float[Array, ""]:
     return (jax.nn.sigmoid(x) - TARGET) ** 2
 
 def landscape(theta: Float[Array, "2"], steps: int = 50) -> dict[str, Float[Array, ""]]:
-    "At θ: the error, the norm of its gradient, and the curvature |vᵀ H v| along the gradient's direction v."
+    """At θ: the error, the norm of its gradient,
+    and the curvature |vᵀ H v| along the gradient's direction v."""
     g, H = jax.grad(error)(theta, steps), jax.hessian(error)(theta, steps)
     norm = jnp.linalg.norm(g)
     return dict(error=error(theta, steps), gradient=norm, curvature=jnp.abs(g @ H @ g) / norm**2)
 
 # %% ../../nbs/probes/error_wall.ipynb #1503484e
 def wall(w: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
-    "The bias b* at which the wall stands for a weight w, and the factor r = w σ'(x_0) of each step there (a wall if r > 1, w > 4.26)."
+    """The bias b* at which the wall stands for a weight w, and the factor r = w σ'(x_0)
+    of each step there (a wall if r > 1, w > 4.26)."""
     s = jax.nn.sigmoid(jnp.asarray(X_0, jnp.result_type(float)))
     return X_0 - w * s, w * s * (1 - s)
 
 # %% ../../nbs/probes/error_wall.ipynb #70bf0d1d
-def descend(theta: Float[Array, "2"], lr: float, threshold: float, n: int, steps: int = 50) -> Float[Array, "n+1 2"]:
+def descend(theta: Float[Array, "2"], lr: float, threshold: float, n: int,
+            steps: int = 50) -> Float[Array, "n+1 2"]:
     "θ_0 … θ_n of gradient descent on the error with norm clipping (Algorithm 1)."
     optimizer = optax.chain(optax.clip_by_global_norm(threshold), optax.sgd(lr))
     def advance(carry, _):

@@ -28,8 +28,10 @@ from ..models.rnn import RNN
 __all__ = ['state_gradients', 'pull_back', 'rate', 'bound', 'omega', 'flatness']
 
 # %% ../../nbs/probes/gradient_flow.ipynb #7fc27161
-def state_gradients(error: Callable, layer: RNN, u: Float[Array, "T H"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-    "States x_1 … x_T and ∂E/∂x_1 … ∂E/∂x_T, for an error `error(x) -> scalar` of the states x (T, N). Starts from x_0 = 0."
+def state_gradients(error: Callable, layer: RNN,
+                    u: Float[Array, "T H"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+    """States x_1 … x_T and ∂E/∂x_1 … ∂E/∂x_T, for an error `error(x) -> scalar` of the states x (T, N).
+    Starts from x_0 = 0."""
     def run(drive):
         x = layer.states(drive, layer.init_state())
         return error(x), x
@@ -37,7 +39,8 @@ def state_gradients(error: Callable, layer: RNN, u: Float[Array, "T H"]) -> tupl
     return x, delta
 
 def pull_back(layer: RNN, x: Float[Array, "*T N"], delta: Float[Array, "*T N"]) -> Float[Array, "*T N"]:
-    "One step back in time: from ∂E/∂x_{k+1} (`delta`) at the state x_k, (∂E/∂x_{k+1}) W_rec diag(σ'(x_k)) (eq. 5)."
+    """One step back in time: from ∂E/∂x_{k+1} (`delta`) at the state x_k,
+    (∂E/∂x_{k+1}) W_rec diag(σ'(x_k)) (eq. 5)."""
     _, slope = jax.jvp(layer.activation, (x,), (jnp.ones_like(x),))
     return (delta @ layer.W_rec) * slope
 
@@ -53,9 +56,11 @@ def bound(layer: RNN) -> Float[Array, ""]:
 
 # %% ../../nbs/probes/gradient_flow.ipynb #b3b6db15
 def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Float[Array, "T-1"]:
-    """Ω_1 … Ω_{T-1} (eq. 9) from the states and ∂E/∂x, to be differentiated with respect to W_rec alone (eq. 10).
+    """Ω_1 … Ω_{T-1} (eq. 9) from the states and ∂E/∂x,
+    to be differentiated with respect to W_rec alone (eq. 10).
 
-    Where the gradient has vanished altogether (norm below 1e-10, as in the authors' code) there is no ratio: Ω_k is 0.
+    Where the gradient has vanished altogether (norm below 1e-10, as in the authors' code)
+    there is no ratio: Ω_k is 0.
     """
     x, delta = lax.stop_gradient((x[:-1], delta[1:]))
     before, after = (delta**2).sum(-1), (pull_back(layer, x, delta) ** 2).sum(-1)       # (T-1,)
@@ -65,11 +70,13 @@ def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Flo
 
 # %% ../../nbs/probes/gradient_flow.ipynb #1a75fee5
 def flatness(model: PyTree, u: Float[Array, "B T H"], error: Callable, y: Array) -> Float[Array, ""]:
-    """Ω of an `Answer` on an `RNN`, the mean over steps and batch: the penalty that `supervised` adds to the error.
+    """Ω of an `Answer` on an `RNN`, the mean over steps and batch:
+    the penalty that `supervised` adds to the error.
 
     `error(outputs, y) -> scalar` is about one example, `y` (B, ...).
     """
     def one(u, y):
-        x, delta = state_gradients(lambda x: error(model.readout(model.layer.activation(x[-1])), y), model.layer, u)
+        x, delta = state_gradients(
+            lambda x: error(model.readout(model.layer.activation(x[-1])), y), model.layer, u)
         return omega(model.layer, x, delta).mean()
     return jax.vmap(one)(u, y).mean()

@@ -26,19 +26,26 @@ __all__ = ['final_state', 'state_map', 'condition', 'reconstruct', 'reconstructi
 
 # %% ../../nbs/probes/memory.ipynb #0e2bc438
 def final_state(eigenvalues: Inexact[Array, "N"], x: Float[Array, "T"]) -> Inexact[Array, "N"]:
-    "The state after the last of `x`: h_t = λ h_{t-1} + x_t from zero, the same input to every eigenvalue."
-    return linear_recurrence(eigenvalues, jnp.broadcast_to(x[:, None], (len(x), len(eigenvalues))).astype(eigenvalues.dtype))[-1]
+    """The state after the last of `x`: h_t = λ h_{t-1} + x_t from zero,
+    the same input to every eigenvalue."""
+    return linear_recurrence(
+        eigenvalues,
+        jnp.broadcast_to(x[:, None], (len(x), len(eigenvalues))).astype(eigenvalues.dtype))[-1]
 
 # %% ../../nbs/probes/memory.ipynb #9719e986
-def state_map(eigenvalues: Inexact[Array, "N"], length: int, basis: Float[Array, "T P"] | None = None) -> Float[np.ndarray, "M P"]:
-    "The real matrix that takes an input of `length` steps (or its P coordinates in `basis`) to the state; M is N if the eigenvalues are real, else 2N."
+def state_map(eigenvalues: Inexact[Array, "N"], length: int,
+              basis: Float[Array, "T P"] | None = None) -> Float[np.ndarray, "M P"]:
+    """The real matrix that takes an input of `length` steps (or its P coordinates in `basis`)
+    to the state; M is N if the eigenvalues are real, else 2N."""
     V = np.vander(_double(eigenvalues), length)                     # (N, T)
     V = V if basis is None else V @ _double(basis)                  # (N, P)
     return np.concatenate([V.real, V.imag]) if np.iscomplexobj(V) else V
 
 
-def condition(eigenvalues: Inexact[Array, "N"], length: int, basis: Float[Array, "T P"] | None = None) -> float:
-    "By how much reading the state backwards can magnify a relative error: the largest over the smallest singular value of the map."
+def condition(eigenvalues: Inexact[Array, "N"], length: int,
+              basis: Float[Array, "T P"] | None = None) -> float:
+    """By how much reading the state backwards can magnify a relative error:
+    the largest over the smallest singular value of the map."""
     M = state_map(eigenvalues, length, basis)
     return float(np.linalg.cond(M)) if M.shape[0] >= M.shape[1] else math.inf
 
@@ -46,15 +53,19 @@ def condition(eigenvalues: Inexact[Array, "N"], length: int, basis: Float[Array,
 def _double(a): return np.asarray(a, np.result_type(a, np.float64))
 
 # %% ../../nbs/probes/memory.ipynb #e906b6f6
-def reconstruct(eigenvalues: Inexact[Array, "N"], state: Inexact[Array, "N"], length: int, basis: Float[Array, "T P"] | None = None) -> Float[np.ndarray, "T"]:
+def reconstruct(eigenvalues: Inexact[Array, "N"], state: Inexact[Array, "N"], length: int,
+                basis: Float[Array, "T P"] | None = None) -> Float[np.ndarray, "T"]:
     "The input of `length` steps that led to `state`, as far as the state's precision tells."
     h = np.concatenate([state.real, state.imag]) if np.iscomplexobj(state) else np.asarray(state)
-    c = np.linalg.lstsq(state_map(eigenvalues, length, basis), _double(h), rcond=np.finfo(h.dtype).eps)[0]
+    c = np.linalg.lstsq(state_map(eigenvalues, length, basis), _double(h),
+                        rcond=np.finfo(h.dtype).eps)[0]
     return c if basis is None else _double(basis) @ c
 
 
-def reconstruction_error(eigenvalues: Inexact[Array, "N"], x: Float[Array, "T"], basis: Float[Array, "T P"] | None = None) -> float:
-    "‖x̂ - x‖ / ‖x‖ for the input read back from its own final state, which is computed in the precision of the arguments."
+def reconstruction_error(eigenvalues: Inexact[Array, "N"], x: Float[Array, "T"],
+                         basis: Float[Array, "T P"] | None = None) -> float:
+    """‖x̂ - x‖ / ‖x‖ for the input read back from its own final state,
+    which is computed in the precision of the arguments."""
     back = reconstruct(eigenvalues, final_state(eigenvalues, x), len(x), basis)
     return float(np.linalg.norm(back - x) / np.linalg.norm(x))
 
@@ -66,7 +77,8 @@ def roots_of_unity(n: int, radius: float = 1.0) -> Complex[Array, "n"]:
 
 
 def horizon(radius: float, precision: float) -> float:
-    "How many steps back the state with eigenvalues of that radius can be read: log ε / log r for the unit roundoff ε = `precision`."
+    """How many steps back the state with eigenvalues of that radius can be read:
+    log ε / log r for the unit roundoff ε = `precision`."""
     return math.inf if radius >= 1 else math.log(precision) / math.log(radius)
 
 # %% ../../nbs/probes/memory.ipynb #1b4bc611

@@ -15,7 +15,8 @@ __all__ = ['noise_share', 'floor', 'largest_rate', 'bound']
 
 # %% ../../nbs/probes/regression_bounds.ipynb #cad1378d
 def noise_share(spectrum: Float[Array, "d"], rate: Array, batch: float = 1) -> Array:
-    "q: SGD at this rate is stable if and only if it is below 1; infinite where a single coordinate is not."
+    """q: SGD at this rate is stable if and only if it is below 1;
+    infinite where a single coordinate is not."""
     room = 2 - rate * (1 + 1 / batch) * spectrum
     return jnp.where((room > 0).all(), (rate * spectrum / batch / room).sum(), jnp.inf)
 
@@ -36,15 +37,18 @@ def largest_rate(spectrum: Float[Array, "d"], batch: float = 1) -> Array:
     return low
 
 # %% ../../nbs/probes/regression_bounds.ipynb #a14af925
-def bound(problem: Regression, rate: float, start: int, steps: int, alpha: float = 3.0) -> tuple[Array, Array]:
-    """(bias, variance) of the bound on the mean of the `steps` iterates after the first `start`: the excess risk is at
-    most twice their sum. ValueError if the rate is not below 1/(alpha tr H)."""
+def bound(problem: Regression, rate: float, start: int, steps: int,
+          alpha: float = 3.0) -> tuple[Array, Array]:
+    """(bias, variance) of the bound on the mean of the `steps` iterates after the first `start`:
+    the excess risk is at most twice their sum. ValueError if the rate is not below 1/(alpha tr H)."""
     lam, distance, noise = problem
-    if (share := float(rate * alpha * lam.sum())) >= 1: raise ValueError(f"bound: rate * alpha * tr H is {share:.3g}; below 1 is allowed")
+    if (share := float(rate * alpha * lam.sum())) >= 1:
+        raise ValueError(f"bound: rate * alpha * tr H is {share:.3g}; below 1 is allowed")
     head, known = (rate * steps * lam >= 1, rate * (start + steps) * lam >= 1)
     forgotten = (1 - rate * lam) ** (2 * start) * distance
     bias = jnp.where(head, forgotten / lam / (rate * steps) ** 2, lam * forgotten).sum()
     inner = jnp.where(head, 1 / steps, steps * (rate * lam) ** 2).sum()
-    outer = jnp.where(head, 1 / steps, jnp.where(known, rate * lam, (start + steps) * (rate * lam) ** 2)).sum()
+    outer = jnp.where(head, 1 / steps,
+                      jnp.where(known, rate * lam, (start + steps) * (rate * lam) ** 2)).sum()
     size = jnp.where(known, distance, (start + steps) * rate * lam * distance).sum() / (rate * steps)
     return bias, ((4 if start else 2) * alpha * size * inner + noise * outer) / (1 - share)

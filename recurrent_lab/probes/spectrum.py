@@ -11,6 +11,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from ..tasks.representations import characters, kind
 
 # %% auto #0
 __all__ = ['shares', 'phase', 'frequency', 'phase_error', 'walsh', 'levels', 'irrep_shares']
@@ -69,7 +70,6 @@ def irrep_shares(u: Float[Array, "*m g"],
     "The share of the energy in each of the real irreducible representations `reps`."
     def energy(rho):
         g, d = rho.shape[:2]
-        kind = np.rint((np.trace(rho, axis1=1, axis2=2) ** 2).mean())     # ⟨χ, χ⟩
         hat = jnp.tensordot(u, jnp.asarray(rho), 1)                       # (*m, d, d)
-        return d / (g * kind) * (hat**2).sum((-2, -1))
+        return d / (g * kind(characters([rho])[0])) * (hat**2).sum((-2, -1))
     return _share(jnp.stack([energy(rho) for rho in reps], -1), u)

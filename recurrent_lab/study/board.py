@@ -17,44 +17,64 @@ __all__ = ['published', 'verdicts', 'as_html']
 
 # %% ../../nbs/study/board.ipynb #3f041cce
 def published(root: Path) -> list[dict]:
-    """The claims of all studies of the lab `root`, by study: each a record with `study`, `cell`, and `run`, its run's record."""
+    """The claims of all studies of the lab `root`, by study: each a record with `study`, `cell`,
+    and `run`, its run's record."""
     found = []
     for file in sorted((root / "nbs" / "papers").glob("*.ipynb")):
         here = claims.shown(json.loads(file.read_text(encoding="utf-8")))
         cells = {claim["statement"]: claim["cell"] for claim in here}
-        others = [json.loads(other.read_text(encoding="utf-8")) for other in sorted((root / "data" / "recorded").glob(f"{file.stem}.*.json"))]
+        others = [json.loads(other.read_text(encoding="utf-8"))
+                  for other in sorted((root / "data" / "recorded").glob(f"{file.stem}.*.json"))]
         found += [claim | {"study": file.stem} for claim in here]
-        found += [claim | {"study": file.stem, "cell": cells.get(claim["statement"])} for other in others for claim in other]
+        found += [claim | {"study": file.stem, "cell": cells.get(claim["statement"])}
+                  for other in others for claim in other]
     return found
 
 def verdicts(found: list[dict]) -> list[tuple[str, int]]:
     """How many claims hold, were not reproduced, and so on."""
     count = Counter(claim["verdict"] for claim in found)
-    return [(v, count[v]) for v in ("holds", "not reproduced", "not tested at this scale", "failed") if count[v]]
+    return [(v, count[v]) for v in ("holds", "not reproduced", "not tested at this scale", "failed")
+            if count[v]]
 
 # %% ../../nbs/study/board.ipynb #67074b1c
 def _row(claim: dict, title: str, family: str) -> str:
     e = lambda value: html.escape(str(value if value is not None else ""))
-    run, address = claim["run"], f"/papers/{claim['study']}.html" + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims")
-    versions = " ".join(f"{name} {run[name]}" for name in ("python", "jax", "equinox", "optax", "numpy") if run.get(name))
-    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}", claim["tried"] and f"tried: {claim['tried']}"]))
+    run, address = claim["run"], (f"/papers/{claim['study']}.html"
+                                  + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims"))
+    versions = " ".join(f"{name} {run[name]}" for name in ("python", "jax", "equinox", "optax", "numpy")
+                        if run.get(name))
+    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}",
+                                   claim["tried"] and f"tried: {claim['tried']}"]))
     date = run["started"][:10]
     verdict = f'<span class="verdict {claim["verdict"].replace(" ", "-")}">{e(claim["verdict"])}</span>'
-    return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}">'
-            f'<td><a href="{address}">{e(claim["statement"])}</a><small>{e(title)} · {e(how)}</small></td>'
-            f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}<small>{e(claim["where"])}</small></td>'
+    return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" '
+            f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}">'
+            f'<td><a href="{address}">{e(claim["statement"])}</a>'
+            f'<small>{e(title)} · {e(how)}</small></td>'
+            f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}'
+            f'<small>{e(claim["where"])}</small></td>'
             f'<td data-label="ours" data-sort="{e(claim["mean"])}">{e(claim["ours"])}</td>'
             f'<td>{verdict}<small>{e(run["scale"])} scale</small></td>'
-            f'<td data-sort="{date}"><details><summary>{date}</summary><small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
+            f'<td data-sort="{date}"><details><summary>{date}</summary>'
+            f'<small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
 
 def as_html(found: list[dict], titles: dict[str, str], families: dict[str, str]) -> str:
-    """The claims as an HTML table with filters; `titles` and `families` say what a study is called and belongs to."""
+    """The claims as an HTML table with filters;
+    `titles` and `families` say what a study is called and belongs to."""
     def choice(name, values):
-        options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>' for v in dict.fromkeys(values))
-        return f'<select data-filter="{name}" aria-label="{name}"><option value="">every {name}</option>{options}</select>'
-    filters = (choice("paper", [titles[c["study"]] for c in found]) + choice("family", [families[c["study"]] for c in found])
-               + choice("verdict", [c["verdict"] for c in found]) + choice("scale", [c["run"]["scale"] for c in found]))
-    head = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in ("claim", "paper", "ours", "verdict", "run"))
+        options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>'
+                          for v in dict.fromkeys(values))
+        return (f'<select data-filter="{name}" aria-label="{name}">'
+                f'<option value="">every {name}</option>{options}</select>')
+    filters = (choice("paper", [titles[c["study"]] for c in found])
+               + choice("family", [families[c["study"]] for c in found])
+               + choice("verdict", [c["verdict"] for c in found])
+               + choice("scale", [c["run"]["scale"] for c in found]))
+    head = "".join(f'<th scope="col"><button type="button">{name}</button></th>'
+                   for name in ("claim", "paper", "ours", "verdict", "run"))
     rows = "\n".join(_row(c, titles[c["study"]], families[c["study"]]) for c in found)
-    return (f'<div class="board"><p class="filters"><input type="search" data-filter="text" placeholder="filter" aria-label="filter by words">'
-            f'{filters}<output aria-live="polite"></output></p>\n<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div></div>')
+    return ('<div class="board"><p class="filters">'
+            '<input type="search" data-filter="text" placeholder="filter" aria-label="filter by words">'
+            f'{filters}<output aria-live="polite"></output></p>\n'
+            f'<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+            f'<tbody>\n{rows}\n</tbody></table></div></div>')

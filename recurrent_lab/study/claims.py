@@ -44,7 +44,7 @@ class Claim:
             return f"{mean:.4g}{unit}"
         spread = self._spread
         if 0 < spread < math.inf:
-            mean = round(mean, 1 - math.floor(math.log10(spread)))       # no digits beyond those of the spread
+            mean = round(mean, 1 - math.floor(math.log10(spread)))     # no digits beyond the spread's
         return f"{mean:.4g} ± {spread:.2g}{unit} (n = {len(self.values)})"
 
     @property
@@ -54,32 +54,36 @@ class Claim:
     def record(self) -> dict:
         """The claim as one row of a table; `values` as text, one number after the other."""
         v = self.values
-        return dict(statement=self.statement, where=self.where, paper=self.paper, ours=self.ours, verdict=self.verdict,
-                    holds=self.holds, mean=fmean(v) if v else None, sd=self._spread if len(v) > 1 else None, n=len(v),
-                    min=min(v, default=None), max=max(v, default=None), values=" ".join(map(repr, v)),
+        return dict(statement=self.statement, where=self.where, paper=self.paper, ours=self.ours,
+                    verdict=self.verdict, holds=self.holds, mean=fmean(v) if v else None,
+                    sd=self._spread if len(v) > 1 else None, n=len(v), min=min(v, default=None),
+                    max=max(v, default=None), values=" ".join(map(repr, v)),
                     unit=self.unit, rule=self.rule, tried=self.tried)
 
     def __str__(self) -> str:
-        beside = " · ".join(filter(None, [f"ours {self.ours}" if self.ours else "", f"paper {self.paper}" if self.paper else "",
-                                          self.where, self.rule and f"rule: {self.rule}", self.tried and f"tried: {self.tried}"]))
+        beside = " · ".join(filter(None, [
+            f"ours {self.ours}" if self.ours else "", f"paper {self.paper}" if self.paper else "",
+            self.where, self.rule and f"rule: {self.rule}", self.tried and f"tried: {self.tried}"]))
         return f"{self.verdict}: {self.statement}\n    {beside}"
 
 # %% ../../nbs/study/claims.ipynb #d1c99542
-def claim(statement: str, *, where: str, holds, paper=None, measured=None, rule: str = "", unit: str = "",
-          tried: str | None = None, tested: bool = True) -> Claim:
-    """A Claim from what a notebook has at hand: `measured` a number or an array of them, `holds` a truth value.
+def claim(statement: str, *, where: str, holds, paper=None, measured=None, rule: str = "",
+          unit: str = "", tried: str | None = None, tested: bool = True) -> Claim:
+    """A Claim from what a notebook has at hand: `measured` a number or an array of them,
+    `holds` a truth value.
 
     Raises TypeError if `holds` is not one truth value, ValueError if `measured` is not numbers.
     """
     import numpy as np
     if np.size(holds) != 1:
-        raise TypeError(f"holds must be one truth value, not {np.size(holds)} of them: say which with .all() or a margin")
+        raise TypeError(f"holds must be one truth value, not {np.size(holds)} of them: "
+                        "say which with .all() or a margin")
     try:
         values = () if measured is None else tuple(np.asarray(measured, dtype=float).ravel().tolist())
     except (TypeError, ValueError):
         raise ValueError(f"measured must be a number or an array of numbers, not {measured!r}") from None
-    return Claim(statement, where, "" if paper is None else str(paper), values, bool(np.asarray(holds).item()),
-                 rule, unit, tried or "", tested)
+    return Claim(statement, where, "" if paper is None else str(paper), values,
+                 bool(np.asarray(holds).item()), rule, unit, tried or "", tested)
 
 # %% ../../nbs/study/claims.ipynb #d2b153fe
 MIME = "application/vnd.recurrent-lab.claim+json"
@@ -91,13 +95,16 @@ def show(claim: Claim, run: dict) -> None:
     if shell is None:
         return print(claim)
     plain = lambda v: None if isinstance(v, float) and not math.isfinite(v) else v
-    record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items() if k not in ("values", "holds", "min", "max")}
+    record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items()
+              if k not in ("values", "holds", "min", "max")}
     shell.display_pub.publish({"text/plain": str(claim), MIME: record})
 
 def shown(notebook: dict) -> list[dict]:
-    """The claims that an executed notebook shows, each with the id of its cell under `cell`; `notebook` is its JSON."""
+    """The claims that an executed notebook shows, each with the id of its cell under `cell`;
+    `notebook` is its JSON."""
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return [output["data"][MIME] | {"cell": cell["id"]} for cell in cells for output in cell["outputs"] if MIME in output.get("data", {})]
+    return [output["data"][MIME] | {"cell": cell["id"]}
+            for cell in cells for output in cell["outputs"] if MIME in output.get("data", {})]
 
 # %% ../../nbs/study/claims.ipynb #901f6007
 SHOWN = ["verdict", "statement", "where", "ours", "paper", "rule"]
@@ -112,12 +119,15 @@ def board(claims):
     return records(claims)[SHOWN]
 
 def as_text(records, width: int = 110) -> str:
-    """A table of claims (as `board` or `results.all_claims` give it) for a terminal `width` characters wide."""
+    """A table of claims (as `board` or `results.all_claims` give it)
+    for a terminal `width` characters wide."""
     sizes = {"verdict": 14, "statement": width - 14 - 24 - 16 - 6, "ours": 24, "paper": 16}
-    line = lambda cells: "  ".join(cell.ljust(size) for cell, size in zip(cells, sizes.values())).rstrip()
+    line = lambda cells: "  ".join(cell.ljust(size)
+                                   for cell, size in zip(cells, sizes.values())).rstrip()
     rows = [line(sizes), line("─" * size for size in sizes.values())]
     for record in records.to_dict("records"):
-        record["paper"] = " ".join(filter(None, [record["paper"], record["where"] and f"({record['where']})"]))
+        record["paper"] = " ".join(filter(None, [record["paper"],
+                                                 record["where"] and f"({record['where']})"]))
         cells = [textwrap.wrap(record[name], size) or [""] for name, size in sizes.items()]
         rows += [line(c[i] if i < len(c) else "" for c in cells) for i in range(max(map(len, cells)))]
     return "\n".join(rows)

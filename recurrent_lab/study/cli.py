@@ -27,8 +27,10 @@ def _settings(_) -> int:
         print(f"[{section}]")
         for key in keys:
             value = getattr(s, key)
-            print(f"  {key:14}{'as the study says' if value is None else str(value):40}  {s.source[key]}")
-    print("".join(f"  {key:14}{str(value):40}  environment\n" for key, value in s.overrides.items()), end="")
+            print(f"  {key:14}{'as the study says' if value is None else str(value):40}"
+                  f"  {s.source[key]}")
+    print("".join(f"  {key:14}{str(value):40}  environment\n" for key, value in s.overrides.items()),
+          end="")
     return 0
 
 # %% ../../nbs/study/cli.ipynb #657a95a5
@@ -65,12 +67,16 @@ def _claims(arguments) -> int:
         plain = lambda v: None if isinstance(v, float) and not math.isfinite(v) else v
         for record in records:
             record["values"] = [plain(float(v)) for v in record["values"].split()]
-        print(json.dumps([{k: plain(v) for k, v in r.items()} for r in records], indent=1, default=lambda v: v.item()))
+        print(json.dumps([{k: plain(v) for k, v in r.items()} for r in records], indent=1,
+                         default=lambda v: v.item()))
     elif table.empty:
-        print("no claims yet; `recurrent-lab run PAPER` makes them, `recurrent-lab list` shows the papers")
+        print("no claims yet; `recurrent-lab run PAPER` makes them, "
+              "`recurrent-lab list` shows the papers")
     else:
-        for (study, scale, overrides), part in table.groupby(["study", "scale", "overrides"], sort=False):
-            print(f"{study} · {scale} scale{' · ' + overrides if overrides else ''} · {part.started.iloc[0][:10]}")
+        for (study, scale, overrides), part in table.groupby(["study", "scale", "overrides"],
+                                                             sort=False):
+            print(f"{study} · {scale} scale{' · ' + overrides if overrides else ''} · "
+                  f"{part.started.iloc[0][:10]}")
             print(claims.as_text(part, _width()) + "\n")
     return 0
 
@@ -86,10 +92,12 @@ def _assignments(words: list[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 def _run(arguments) -> int:
-    """Run a study, print its claims and where its files stand. 1 if a cell or a claim failed, 130 after Ctrl-C."""
+    """Run a study, print its claims and where its files stand.
+    1 if a cell or a claim failed, 130 after Ctrl-C."""
     from recurrent_lab.study.execute import CellFailed, Progress
     from recurrent_lab.study.run import plan, run
-    p = plan(arguments.paper, scale=arguments.scale, seeds=arguments.seeds, overrides=_assignments(arguments.set))
+    p = plan(arguments.paper, scale=arguments.scale, seeds=arguments.seeds,
+             overrides=_assignments(arguments.set))
     print(f"{p.study.name} · {p.folder.name}", file=sys.stderr)
     if p.settings.scale == "paper":
         _warn(p)
@@ -123,7 +131,8 @@ def _warn(p) -> None:
     small = configure(Config, laptop=laptop, quick=quick)
     larger = [f"{f.name} {getattr(p.config, f.name)} ({getattr(small, f.name)} at laptop scale)"
               for f in fields(small) if getattr(small, f.name) != getattr(p.config, f.name)]
-    print(f"warning: this is the paper's size and may take very long: {', '.join(larger) or 'same as laptop'}", file=sys.stderr)
+    print("warning: this is the paper's size and may take very long: "
+          f"{', '.join(larger) or 'same as laptop'}", file=sys.stderr)
 
 # %% ../../nbs/study/cli.ipynb #9bb5ccfe
 def _publish(arguments) -> int:
@@ -134,7 +143,8 @@ def _publish(arguments) -> int:
 
 # %% ../../nbs/study/cli.ipynb #6f058541
 def _new(arguments) -> int:
-    """Make a new study and say what to do with it. 1 if it did not run, 130 after Ctrl-C; then nothing was made."""
+    """Make a new study and say what to do with it. 1 if it did not run, 130 after Ctrl-C;
+    then nothing was made."""
     from recurrent_lab.study.execute import CellFailed, Progress
     from recurrent_lab.study.new import TEMPLATE, new
     try:
@@ -145,7 +155,8 @@ def _new(arguments) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was made", file=sys.stderr)
         return 130
-    print(f"\n{file}\n    a copy of {TEMPLATE}, run at laptop scale, and named in _quarto.yml after the other studies;"
+    print(f"\n{file}\n    a copy of {TEMPLATE}, run at laptop scale, "
+          "and named in _quarto.yml after the other studies;"
           f"\n    make it yours, then: recurrent-lab run {arguments.paper}")
     return 0
 
@@ -161,23 +172,30 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         raise ValueError(f"{message}; {' '.join(self.format_usage().split())}")
 
-COMMANDS = {"list": (_list, "the studies, with their latest verdicts"), "run": (_run, "run a study and print its claims"),
-            "claims": (_claims, "what was claimed, measured and found"), "settings": (_settings, "what is in force, and why"),
+COMMANDS = {"list": (_list, "the studies, with their latest verdicts"),
+            "run": (_run, "run a study and print its claims"),
+            "claims": (_claims, "what was claimed, measured and found"),
+            "settings": (_settings, "what is in force, and why"),
             "publish": (_publish, "make the latest run of a study the website's evidence"),
             "new": (_new, "make a new study: a small one that runs and passes the tests, to be changed"),
-            "lab": (_lab, "open JupyterLab on the home page; takes JupyterLab's options too, such as --no-browser")}
+            "lab": (_lab, "open JupyterLab on the home page; "
+                          "takes JupyterLab's options too, such as --no-browser")}
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="recurrent-lab", description="Papers as notebooks whose claims are asserted on every run.", allow_abbrev=False)
+    parser = _Parser(prog="recurrent-lab",
+                     description="Papers as notebooks whose claims are asserted on every run.",
+                     allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", metavar="|".join(COMMANDS), required=True)
-    made = {name: commands.add_parser(name, help=help, description=help, allow_abbrev=False) for name, (_, help) in COMMANDS.items()}
+    made = {name: commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+            for name, (_, help) in COMMANDS.items()}
     for name in ("run", "publish"):
         made[name].add_argument("paper", help="a study, as `recurrent-lab list` names it")
     for name in ("run", "lab", "publish"):
         made[name].add_argument("--scale", help="quick, laptop or paper")
     made["new"].add_argument("paper", help="its name: small letters, digits and _")
     made["run"].add_argument("--seeds", help="how many seeds")
-    made["run"].add_argument("--set", nargs="+", action="extend", default=[], metavar="field=value", help="change the configuration")
+    made["run"].add_argument("--set", nargs="+", action="extend", default=[], metavar="field=value",
+                             help="change the configuration")
     made["claims"].add_argument("--json", action="store_true", help="as JSON, every value")
     for command in made.values():
         command.set_defaults(parser=command)
@@ -185,7 +203,8 @@ def _parser() -> argparse.ArgumentParser:
 
 # %% ../../nbs/study/cli.ipynb #3b23d283
 def main(argv: list[str] | None = None) -> int:
-    """The command `recurrent-lab`. Exit status: 0 done, 1 a cell or a claim failed, 2 refused, 130 interrupted."""
+    """The command `recurrent-lab`. Exit status: 0 done, 1 a cell or a claim failed,
+    2 refused, 130 interrupted."""
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         if words and not words[0].startswith("-") and words[0] not in COMMANDS:
@@ -199,5 +218,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"recurrent-lab: {e}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as e:
-        print(f"recurrent-lab: {e.name} is not installed; it comes with: pip install 'recurrent_lab[lab]'", file=sys.stderr)
+        print(f"recurrent-lab: {e.name} is not installed; "
+              "it comes with: pip install 'recurrent_lab[lab]'", file=sys.stderr)
         return 2

@@ -23,14 +23,17 @@ __all__ = ['COLOUR', 'CellFailed', 'environment', 'Progress', 'execute']
 
 # %% ../../nbs/study/execute.ipynb #90d57274
 class CellFailed(Exception):
-    """A notebook that stopped: `notebook` is what there is of it, the message says which cell, and shows its traceback."""
+    """A notebook that stopped: `notebook` is what there is of it, the message says which cell,
+    and shows its traceback."""
     def __init__(self, message: str, notebook):
         super().__init__(message)
         self.notebook = notebook
 
 def environment(*, quick_compiler: bool = True, **given) -> dict[str, str]:
-    """The environment of a kernel: ours, this package first, and the settings `given`, by name (`set` for overrides); `quick_compiler` as told above."""
-    compiler = {"XLA_FLAGS": "--xla_backend_optimization_level=1", "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
+    """The environment of a kernel: ours, this package first, and the settings `given`,
+    by name (`set` for overrides); `quick_compiler` as told above."""
+    compiler = {"XLA_FLAGS": "--xla_backend_optimization_level=1",
+                "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} if quick_compiler else {}
     ours = compiler | {k: v for k, v in os.environ.items() if k != PREFIX + "FOLDER"}
     path = [str(Path(recurrent_lab.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -40,17 +43,20 @@ def environment(*, quick_compiler: bool = True, **given) -> dict[str, str]:
 
 # %% ../../nbs/study/execute.ipynb #4ce95971
 class Progress:
-    """Prints where a run is: a line a code cell under its section's heading, and the kernel's stderr between them."""
+    """Prints where a run is: a line a code cell under its section's heading,
+    and the kernel's stderr between them."""
     def __init__(self, out=None):
         self.out, self.began, self.open, self.section = out or sys.stderr, time.perf_counter(), False, ""
 
     def cell(self, cell, number: int, of: int) -> None:
-        first = next((line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")), "")
+        first = next((line for line in cell.source.splitlines()
+                      if line.strip() and not line.startswith("#|")), "")
         if cell.cell_type == "markdown" and first.startswith("#"):
             self.section = first.lstrip("# ")
         elif cell.cell_type == "code" and first:
             line = f"{time.perf_counter() - self.began:7.1f} s  {number}/{of}  {self.section} · {first}"
-            self.text(("\n" if self.open else "") + line[:shutil.get_terminal_size((110, 0)).columns - 1] + "\n")
+            self.text(("\n" if self.open else "")
+                      + line[:shutil.get_terminal_size((110, 0)).columns - 1] + "\n")
 
     def text(self, text: str) -> None:
         self.out.write(text)
@@ -59,7 +65,8 @@ class Progress:
 
 # %% ../../nbs/study/execute.ipynb #d00a7776
 def _client(notebook, folder: Path, show: Progress | None, timeout: float | None):
-    """An nbclient for this notebook that keeps no stderr and can be told to stop before the next cell."""
+    """An nbclient for this notebook that keeps no stderr and can be told
+    to stop before the next cell."""
     from nbclient import NotebookClient
 
     class Client(NotebookClient):
@@ -77,8 +84,9 @@ def _client(notebook, folder: Path, show: Progress | None, timeout: float | None
             if show:
                 show.cell(cell, cell_index + 1, len(self.nb.cells))
 
-    client = Client(notebook, timeout=timeout, shutdown_kernel="immediate", kernel_name="python3", coalesce_streams=True,
-                    extra_arguments=["--log-level=40"], resources={"metadata": {"path": str(folder)}})
+    client = Client(notebook, timeout=timeout, shutdown_kernel="immediate", kernel_name="python3",
+                    coalesce_streams=True, extra_arguments=["--log-level=40"],
+                    resources={"metadata": {"path": str(folder)}})
     client.on_cell_start = client.started
     return client
 
@@ -109,19 +117,23 @@ def _report(file: Path, client, error: BaseException) -> str:
     trace = traces[-1] if traces else f"{type(error).__name__}: {str(error).splitlines()[0]}"
     if type(error).__name__ == "DeadKernelError":
         trace += " (out of memory, or ended from outside)"
-    return f"{file}: cell {client.at + 1} (id {cell.get('id')}) failed\n{source}\n{COLOUR.sub('', trace)}"
+    return (f"{file}: cell {client.at + 1} (id {cell.get('id')}) failed\n{source}\n"
+            f"{COLOUR.sub('', trace)}")
 
 def execute(file: Path, *, show: Progress | None = None, timeout: float | None = None, **given):
-    """The notebook `file`, executed in a kernel of its own at the settings `given` (scale="quick", runs=..., set={...}).
+    """The notebook `file`, executed in a kernel of its own at the settings `given`
+    (scale="quick", runs=..., set={...}).
 
-    Returns the executed notebook (an nbformat node); the file is not changed. timeout: seconds for one cell. Raises
-    CellFailed when a cell fails, takes too long, or its kernel dies; KeyboardInterrupt, once the kernel is ended, on Ctrl-C.
+    Returns the executed notebook (an nbformat node); the file is not changed.
+    timeout: seconds for one cell. Raises CellFailed when a cell fails, takes too long,
+    or its kernel dies; KeyboardInterrupt, once the kernel is ended, on Ctrl-C.
     """
     import nbformat
     file = Path(file).resolve()
     client = _client(nbformat.read(file, as_version=4), file.parent, show, timeout)
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(client.execute, env=environment(quick_compiler=file.parent.name != "benchmarks", **given))
+        future = thread.submit(client.execute, env=environment(
+            quick_compiler=file.parent.name != "benchmarks", **given))
         try:
             return future.result()
         except KeyboardInterrupt:

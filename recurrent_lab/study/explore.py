@@ -17,7 +17,8 @@ __all__ = ['watched', 'explore']
 
 # %% ../../nbs/study/explore.ipynb #02357315
 def watched() -> bool:
-    """Whether somebody looks on: this is a notebook's cell, sent by a front end that could be asked for input."""
+    """Whether somebody looks on: this is a notebook's cell,
+    sent by a front end that could be asked for input."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
     return kernel is not None and bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
@@ -26,17 +27,21 @@ def watched() -> bool:
 def explore(draw: Callable, **choices: Iterable):
     """The Figure `draw(...)` under a slider for each of `choices`, drawn anew when one is let go.
 
-    `choices` names parameters of `draw` and gives the values to choose from; a slider begins at its parameter's
-    default. Without a front end it is the figure at the defaults, returned. Raises TypeError if `draw` has no such
-    parameter, or one without a default; ValueError if the default is not among the choices.
+    `choices` names parameters of `draw` and gives the values to choose from;
+    a slider begins at its parameter's default. Without a front end it is the figure at the defaults,
+    returned. Raises TypeError if `draw` has no such parameter, or one without a default;
+    ValueError if the default is not among the choices.
     """
     choices = {name: list(values) for name, values in choices.items()}
-    begin = {name: p.default for name, p in inspect.signature(draw).parameters.items() if p.default is not p.empty}
+    begin = {name: p.default for name, p in inspect.signature(draw).parameters.items()
+             if p.default is not p.empty}
     for name, values in choices.items():
         if name not in begin:
-            raise TypeError(f"explore: the function has no {name!r} with a default, only {inspect.signature(draw)}")
+            raise TypeError(f"explore: the function has no {name!r} with a default, "
+                            f"only {inspect.signature(draw)}")
         if begin[name] not in values:
-            raise ValueError(f"explore: the default {begin[name]!r} of {name!r} is not among its choices {values}")
+            raise ValueError(f"explore: the default {begin[name]!r} of {name!r} "
+                             f"is not among its choices {values}")
     figures.in_notebook(settings().figure_format)
     return _sliders(draw, choices, begin) if watched() else draw()
 

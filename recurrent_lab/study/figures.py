@@ -20,11 +20,12 @@ INK = "#767a80"
 ACCENT = "#0f7fb3"
 PALETTE = (ACCENT, "#d0622b", "#3aa389", "#a8519c", "#8a7410", "#6f7fd8")
 STYLE = {
-    "figure.figsize": (7.2, 3.4), "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-    "figure.dpi": 144, "figure.constrained_layout.use": True,
-    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
-    "font.size": 9.5, "axes.titlesize": 10.5, "axes.titlelocation": "left", "legend.frameon": False, "legend.fontsize": 9,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "xtick.major.width": 0.7,
+    "figure.figsize": (7.2, 3.4), "figure.facecolor": "none", "axes.facecolor": "none",
+    "savefig.facecolor": "none", "figure.dpi": 144, "figure.constrained_layout.use": True,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
+    "ytick.color": INK, "font.size": 9.5, "axes.titlesize": 10.5, "axes.titlelocation": "left",
+    "legend.frameon": False, "legend.fontsize": 9, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.linewidth": 0.7, "xtick.major.width": 0.7,
     "ytick.major.width": 0.7, "lines.linewidth": 1.8, "lines.solid_capstyle": "round",
     "font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "recurrent_lab",
 }
@@ -39,9 +40,10 @@ def style():
 
 # %% ../../nbs/study/figures.ipynb #91d2aa6f
 @contextmanager
-def axes(*, title: str = "", xlabel: str = "", ylabel: str = "", scale: str | None = None, size: tuple | None = None):
-    """Matplotlib axes in the lab's style to draw on; `axes.figure` is the figure. `scale` (default: the one in force) goes in
-    the corner."""
+def axes(*, title: str = "", xlabel: str = "", ylabel: str = "", scale: str | None = None,
+         size: tuple | None = None):
+    """Matplotlib axes in the lab's style to draw on; `axes.figure` is the figure.
+    `scale` (default: the one in force) goes in the corner."""
     with style():
         from matplotlib.figure import Figure
         ax = Figure(**({"figsize": size} if size else {})).add_subplot()
@@ -56,41 +58,50 @@ def _column(table, *names: str) -> None:
 
 # %% ../../nbs/study/figures.ipynb #ccd21018
 def rendered(figure, format: str) -> bytes:
-    """The figure as a file's content, `svg` or `png`; the same bytes every time. The paths of an svg are exact to 0.01 point."""
+    """The figure as a file's content, `svg` or `png`; the same bytes every time.
+    The paths of an svg are exact to 0.01 point."""
     if format not in ("svg", "png"):
         raise unknown("figure format", format, ("svg", "png"))
     with style():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=format, metadata={"Date": None} if format == "svg" else {"Software": None})
+        figure.savefig(buffer, format=format,
+                       metadata={"Date": None} if format == "svg" else {"Software": None})
     hundredths = lambda path: re.sub(rb"(\.\d\d)\d+", rb"\1", path[0])
-    return buffer.getvalue() if format == "png" else re.sub(rb' d="[^"]*"', hundredths, buffer.getvalue())
+    return (buffer.getvalue() if format == "png"
+            else re.sub(rb' d="[^"]*"', hundredths, buffer.getvalue()))
 
 def in_notebook(format: str) -> None:
-    """From here on the notebook shows every Figure as `rendered` makes it. Outside a notebook it does nothing."""
+    """From here on the notebook shows every Figure as `rendered` makes it.
+    Outside a notebook it does nothing."""
     import sys
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
         return
-    from matplotlib import pyplot                                  # noqa: F401  its own formatters come first
+    from matplotlib import pyplot                       # noqa: F401  its own formatters come first
     from matplotlib.figure import Figure
     for formatter in shell.display_formatter.formatters.values():
         formatter.pop(Figure, None)
-    mime, show = {"svg": ("image/svg+xml", lambda f: rendered(f, "svg").decode()), "png": ("image/png", lambda f: rendered(f, "png"))}[format]
+    mime, show = {"svg": ("image/svg+xml", lambda f: rendered(f, "svg").decode()),
+                  "png": ("image/png", lambda f: rendered(f, "png"))}[format]
     shell.display_formatter.formatters[mime].for_type(Figure, show)
 
 # %% ../../nbs/study/figures.ipynb #8afcca74
-def curves(table, x: str, y: str, by: str | None = None, *, seed: str = "seed", title: str = "", xlabel: str | None = None,
-           ylabel: str | None = None, logx: bool = False, logy: bool = False, scale: str | None = None):
-    """Figure of `y` over `x`: one colour a value of `by`, a thin line each `seed`, the median over seeds bold."""
+def curves(table, x: str, y: str, by: str | None = None, *, seed: str = "seed", title: str = "",
+           xlabel: str | None = None, ylabel: str | None = None, logx: bool = False,
+           logy: bool = False, scale: str | None = None):
+    """Figure of `y` over `x`: one colour a value of `by`, a thin line each `seed`,
+    the median over seeds bold."""
     _column(table, x, y, seed, *([by] if by else []))
     groups = table.groupby(by, sort=False) if by else [(None, table)]
-    with axes(title=title, xlabel=x if xlabel is None else xlabel, ylabel=y if ylabel is None else ylabel, scale=scale) as ax:
+    with axes(title=title, xlabel=x if xlabel is None else xlabel,
+              ylabel=y if ylabel is None else ylabel, scale=scale) as ax:
         for i, (name, group) in enumerate(groups):
             colour = PALETTE[i % len(PALETTE)]
             for _, run in group.sort_values(x).groupby(seed):
                 ax.plot(run[x], run[y], color=colour, linewidth=0.7, alpha=0.45)
             median = group.groupby(x)[y].median()
-            ax.plot(median.index, median, color=colour, label=name, linestyle=("-", "--", ":")[i // len(PALETTE) % 3])
+            ax.plot(median.index, median, color=colour, label=name,
+                    linestyle=("-", "--", ":")[i // len(PALETTE) % 3])
         ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
         if by:
             ax.legend(title=by, loc="upper left", bbox_to_anchor=(1, 1))
@@ -99,21 +110,28 @@ def curves(table, x: str, y: str, by: str | None = None, *, seed: str = "seed", 
 # %% ../../nbs/study/figures.ipynb #5925f76f
 def dots(table, x: str, y: str, *, paper: dict | None = None, title: str = "", xlabel: str | None = None,
          ylabel: str | None = None, logy: bool = False, scale: str | None = None):
-    """Figure of `y` for each category in `x`: a dot each row (seed), the mean a bar, `paper[category]` an open diamond."""
+    """Figure of `y` for each category in `x`: a dot each row (seed), the mean a bar,
+    `paper[category]` an open diamond."""
     _column(table, x, y)
     paper = paper or {}
     names = list(dict.fromkeys(table[x]))
-    with axes(title=title, xlabel=x if xlabel is None else xlabel, ylabel=y if ylabel is None else ylabel, scale=scale) as ax:
+    with axes(title=title, xlabel=x if xlabel is None else xlabel,
+              ylabel=y if ylabel is None else ylabel, scale=scale) as ax:
         for i, name in enumerate(names):
             values = table.loc[table[x] == name, y].to_numpy(dtype=float)
-            spread = [0.0] if len(values) == 1 else [0.24 * (j / (len(values) - 1) - 0.5) for j in range(len(values))]
-            ax.plot([i + s for s in spread], values, "o", color=ACCENT, markersize=4.5, alpha=0.65, markeredgewidth=0,
-                    label="ours, each seed" if i == 0 else None)
-            ax.hlines(values.mean(), i - 0.22, i + 0.22, color=ACCENT, linewidth=1.8, label="ours, mean" if i == 0 else None)
+            spread = [0.0] if len(values) == 1 else [0.24 * (j / (len(values) - 1) - 0.5)
+                                                     for j in range(len(values))]
+            ax.plot([i + s for s in spread], values, "o", color=ACCENT, markersize=4.5, alpha=0.65,
+                    markeredgewidth=0, label="ours, each seed" if i == 0 else None)
+            ax.hlines(values.mean(), i - 0.22, i + 0.22, color=ACCENT, linewidth=1.8,
+                      label="ours, mean" if i == 0 else None)
         known = [(i, paper[name]) for i, name in enumerate(names) if name in paper]
         if known:
-            ax.plot(*zip(*known), "D", color="none", markeredgecolor=PALETTE[1], markeredgewidth=1.3, markersize=6, label="paper")
-        ax.set_xticks(range(len(names)), ["\n".join(textwrap.wrap(str(n), 10, break_long_words=False)) for n in names], fontsize=8.5)
+            ax.plot(*zip(*known), "D", color="none", markeredgecolor=PALETTE[1], markeredgewidth=1.3,
+                    markersize=6, label="paper")
+        ax.set_xticks(range(len(names)),
+                      ["\n".join(textwrap.wrap(str(n), 10, break_long_words=False)) for n in names],
+                      fontsize=8.5)
         ax.set(xlim=(-0.6, len(names) - 0.4), yscale="log" if logy else "linear")
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure

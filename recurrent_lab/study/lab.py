@@ -19,7 +19,8 @@ __all__ = ['APPEARANCE', 'command', 'trust', 'lab']
 # %% ../../nbs/study/lab.ipynb #dc8f8e00
 APPEARANCE = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True, "overrides": {"content-font-size1": "15px"}},
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True,
+                                              "overrides": {"content-font-size1": "15px"}},
     "@jupyterlab/filebrowser-extension:browser": {"navigateToCurrentDirectory": True},
 }
 
@@ -30,7 +31,7 @@ def command(root: Path, *words: str) -> list[str]:
     ours = ["--ip=127.0.0.1", f"--ServerApp.root_dir={root}", f"--LabApp.app_settings_dir={home}",
             "--LabApp.default_url=/lab/tree/nbs/index.ipynb",
             "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter"]
-    administrator = hasattr(os, "geteuid") and os.geteuid() == 0           # in a container; Jupyter asks to be told
+    administrator = hasattr(os, "geteuid") and os.geteuid() == 0  # in a container; Jupyter must be told
     return [sys.executable, "-m", "jupyterlab", *ours, *["--allow-root"] * administrator, *words]
 
 # %% ../../nbs/study/lab.ipynb #26db0766
@@ -44,7 +45,7 @@ def trust(root: Path) -> None:
 
 def lab(*words: str, scale: str | None = None) -> None:
     """Become JupyterLab. ValueError on an unknown scale, and where there is no home page to open."""
-    import jupyterlab                      # noqa: F401  where it is missing, the command line says so in a line
+    import jupyterlab               # noqa: F401  where it is missing, the command line says so in a line
     root = settings(scale=scale).root
     if not (root / "nbs" / "index.ipynb").exists():
         raise ValueError(f"{root} has no nbs/index.ipynb to open: start in a checkout of recurrent_lab")

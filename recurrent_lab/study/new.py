@@ -20,19 +20,23 @@ __all__ = ['TEMPLATE', 'copied', 'new']
 TEMPLATE = "two_layers"
 
 def copied(template, paper: str):
-    """The notebook (an nbformat node) as one called `paper`: another title and name, and nothing executed."""
+    """The notebook (an nbformat node) as one called `paper`: another title and name,
+    and nothing executed."""
     import copy
     made = copy.deepcopy(template)
-    made.cells[0].source = re.sub("^# .*", f"# {paper.replace('_', ' ').capitalize()}", made.cells[0].source)
+    made.cells[0].source = re.sub("^# .*", f"# {paper.replace('_', ' ').capitalize()}",
+                                  made.cells[0].source)
     for i, cell in enumerate(made.cells):
         cell.id = f"{paper[:50]}-{i}"
         if cell.cell_type == "code":
-            cell.source, cell.outputs = cell.source.replace(f'Study("{TEMPLATE}"', f'Study("{paper}"'), []
+            cell.source, cell.outputs = cell.source.replace(f'Study("{TEMPLATE}"',
+                                                            f'Study("{paper}"'), []
     return made
 
 # %% ../../nbs/study/new.ipynb #b20ab177
 def _with_page(order: str, paper: str) -> str:
-    """`_quarto.yml` with the study after the last one. ValueError if it has none, or this one already."""
+    """`_quarto.yml` with the study after the last one. ValueError if it has none,
+    or this one already."""
     lines = order.splitlines(keepends=True)
     pages = [i for i, line in enumerate(lines) if re.match(r"\s*- papers/\w+\.ipynb\s*$", line)]
     if not pages:
@@ -43,9 +47,11 @@ def _with_page(order: str, paper: str) -> str:
     return "".join([*lines[:pages[-1] + 1], line, *lines[pages[-1] + 1:]])
 
 def new(paper: str, show: Progress | None = None) -> Path:
-    """Make the study `paper` in this lab, run it, and put it into the reading order; returns its notebook.
+    """Make the study `paper` in this lab, run it, and put it into the reading order;
+    returns its notebook.
 
-    ValueError on a name that is none, or is taken. Whatever stops it, Ctrl-C too, leaves the lab as it was.
+    ValueError on a name that is none, or is taken. Whatever stops it, Ctrl-C too,
+    leaves the lab as it was.
     """
     import nbformat
     from nbdev.clean import clean_nb
@@ -61,7 +67,8 @@ def new(paper: str, show: Progress | None = None) -> Path:
     if file.exists():
         raise ValueError(f"there is a study {paper!r} already; taken: {', '.join(studies(root))}")
     if (earlier := settings().runs / paper / "laptop").exists():
-        raise ValueError(f"{earlier} has results of an earlier study {paper!r}: move them, or take another name")
+        raise ValueError(f"{earlier} has results of an earlier study {paper!r}: "
+                         "move them, or take another name")
     pages = _with_page(order.read_text(encoding="utf-8"), paper)
     text = nbformat.writes(copied(nbformat.read(template, as_version=4), paper))
     with file.open("x", encoding="utf-8") as made:

@@ -21,7 +21,8 @@ __all__ = ['EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'Page', 'di
 
 # %% ../../nbs/study/render.ipynb #dc3d3261
 def symbols(package: Path) -> dict[str, str]:
-    """The public names of the library, in full (`recurrent_lab.models.lru.LRU`), with their addresses (`models/lru.html#lru`)."""
+    """The public names of the library, in full (`recurrent_lab.models.lru.LRU`),
+    with their addresses (`models/lru.html#lru`)."""
     text = (package / "_modidx.py").read_text(encoding="utf-8")
     index = ast.literal_eval(text[text.index("d = ") + 4:])["syms"]
     return {name: address for module, found in index.items() for name, (address, _) in found.items()
@@ -34,24 +35,27 @@ def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
     for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
         for alias in node.names if (node.module or "").startswith("recurrent_lab") else ():
             name, full = alias.asname or alias.name, f"{node.module}.{alias.name}"
-            inside = {f"{name}.{k.removeprefix(full + '.')}": v for k, v in known.items() if k.startswith(full + ".")}
-            above = {name: v for k, v in known.items() if k.startswith(node.module + ".") and k.endswith("." + alias.name)}
-            names |= above or inside | {name: next(iter(inside.values())).split("#")[0] for _ in [0] if inside}
+            inside = {f"{name}.{k.removeprefix(full + '.')}": v for k, v in known.items()
+                      if k.startswith(full + ".")}
+            above = {name: v for k, v in known.items()
+                     if k.startswith(node.module + ".") and k.endswith("." + alias.name)}
+            names |= above or inside | {name: next(iter(inside.values())).split("#")[0]
+                                        for _ in [0] if inside}
     return names
 
 # %% ../../nbs/study/render.ipynb #58713792
 @dataclass
 class Page:
     """A notebook read: what stands where."""
-    name: str                                             # "papers/lru": its address without .html
+    name: str                                     # "papers/lru": its address without .html
     notebook: dict
     title: str = ""
     description: str = ""
-    body: str = ""                                        # HTML; addresses within the site begin with "/"
-    headings: list = field(default_factory=list)          # (level, id, text)
-    figures: list = field(default_factory=list)           # HTML of the figures, in order
-    anchors: list = field(default_factory=list)           # ids of the symbols
-    wrong: list = field(default_factory=list)             # what is wrong, each in one sentence with its cell
+    body: str = ""                                # HTML; addresses within the site begin with "/"
+    headings: list = field(default_factory=list)  # (level, id, text)
+    figures: list = field(default_factory=list)   # HTML of the figures, in order
+    anchors: list = field(default_factory=list)   # ids of the symbols
+    wrong: list = field(default_factory=list)     # what is wrong, each in one sentence with its cell
 
     @property
     def lead(self) -> str:
@@ -72,7 +76,8 @@ def directives(source: str) -> tuple[dict[str, str], str]:
 def public(source: str) -> list[str]:
     """The public classes and functions that a cell defines."""
     kinds = ast.ClassDef, ast.FunctionDef
-    return [node.name for node in ast.parse(source).body if isinstance(node, kinds) and not node.name.startswith("_")]
+    return [node.name for node in ast.parse(source).body
+            if isinstance(node, kinds) and not node.name.startswith("_")]
 
 def only_imports(source: str) -> bool:
     """Whether a cell is nothing but imports."""
@@ -86,30 +91,40 @@ def _code_cell(page: Page, cell: dict, n: int, names: dict, used_in: dict) -> tu
     heads, shown = "", "" if "hide_input" in says or says.get("echo") == "false" else code(source, names)
     if exported and only_imports(source): shown = ""
     for name in public(source) if exported and "exporti" not in says else ():
-        address, taken = f"{page.name}.html#{name.lower()}", sum(anchor.split("-")[0] == name.lower() for anchor in page.anchors)
-        page.anchors.append(anchor := name.lower() + (f"-{taken}" if taken else ""))        # Claim and claim
-        uses = ", ".join(f'<a href="/{p}.html">{html.escape(t)}</a>' for p, t in sorted(used_in.get(address, ())))
-        heads += f"### {name} {{#{anchor} .symbol}}\n\n" + (f"```{{=html}}\n<p class=uses>used in {uses}</p>\n```\n\n" if uses else "")
+        address, taken = f"{page.name}.html#{name.lower()}", sum(
+            anchor.split("-")[0] == name.lower() for anchor in page.anchors)
+        page.anchors.append(anchor := name.lower() + (f"-{taken}" if taken else ""))   # Claim and claim
+        uses = ", ".join(f'<a href="/{p}.html">{html.escape(t)}</a>'
+                         for p, t in sorted(used_in.get(address, ())))
+        heads += f"### {name} {{#{anchor} .symbol}}\n\n" + (
+            f"```{{=html}}\n<p class=uses>used in {uses}</p>\n```\n\n" if uses else "")
     outs = [output(out, f"c{n}-{i}") for i, out in enumerate(cell.get("outputs", []))]
     page.figures += [out for out in outs if out.startswith("<figure")]
     label, caption = says.get("label", ""), says.get("fig-cap", "")
     whole = shown + "".join(outs)
-    if caption: whole = whole.replace("</figure>", f"<figcaption>{html.escape(caption.strip(chr(34)))}</figcaption></figure>", 1)
+    if caption:
+        whole = whole.replace("</figure>", f"<figcaption>{html.escape(caption.strip(chr(34)))}"
+                              "</figcaption></figure>", 1)
     if label: whole = f'<div id="{label}">{whole}</div>'
-    return heads, f'<div class="cell{" export" if exported else ""}" id="cell-{cell["id"]}">{whole}</div>' if whole else ""
+    return heads, (f'<div class="cell{" export" if exported else ""}" id="cell-{cell["id"]}">'
+                   f'{whole}</div>' if whole else "")
 
 # %% ../../nbs/study/render.ipynb #9d689072
 EQUATION = re.compile(r"\$\$([^$]+?)\$\$\s*\{#(eq-[\w-]+)\}")
 
 def read_all(notebooks: dict[str, dict], known: dict[str, str] = {}, used_in: dict = {}) -> list[Page]:
-    """Notebooks (their JSON, by name) as Pages. `known`: the library's symbols; `used_in`: who names them, by address.
+    """Notebooks (their JSON, by name) as Pages. `known`: the library's symbols;
+    `used_in`: who names them, by address.
 
-    All go through pandoc at once, which starts slowly; one by one where a footnote or an open fence would reach into the next page.
+    All go through pandoc at once, which starts slowly;
+    one by one where a footnote or an open fence would reach into the next page.
     """
     prepared = [_prepare(name, notebook, known, used_in) for name, notebook in notebooks.items()]
     sources = [text for _, text, _, _ in prepared]
-    texts = pandoc("\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
-    if len(texts) != len(sources) or any("[^" in text for text in sources): texts = map(pandoc, sources)
+    alone = any("[^" in text for text in sources)
+    texts = [] if alone else pandoc(
+        "\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
+    if len(texts) != len(sources): texts = map(pandoc, sources)
     for (page, _, held, names), text in zip(prepared, texts):
         page.body = _finish(page, text, held, names)
     return [page for page, *_ in prepared]
@@ -118,10 +133,12 @@ def read(name: str, notebook: dict, known: dict[str, str] = {}, used_in: dict = 
     """One notebook as a Page."""
     return read_all({name: notebook}, known, used_in)[0]
 
-def _prepare(name: str, notebook: dict, known: dict[str, str], used_in: dict) -> tuple[Page, str, dict[int, str], dict[str, str]]:
+def _prepare(name: str, notebook: dict, known: dict[str, str],
+             used_in: dict) -> tuple[Page, str, dict[int, str], dict[str, str]]:
     """The page, still without a body; what pandoc reads; the HTML of the cells; what names stand for."""
     page, text, held = Page(name, notebook), [], {}
-    sources = [directives("".join(c["source"]))[1] for c in notebook["cells"] if c["cell_type"] == "code"]
+    sources = [directives("".join(c["source"]))[1]
+               for c in notebook["cells"] if c["cell_type"] == "code"]
     own = {k.split(".")[-1]: v for k, v in known.items() if v.split(".html")[0] == name}
     names = own | imported(sources, known)
     for n, cell in enumerate(notebook["cells"], 1):
@@ -129,7 +146,8 @@ def _prepare(name: str, notebook: dict, known: dict[str, str], used_in: dict) ->
         if cell["cell_type"] == "markdown":
             source = directives(source)[1] if source.startswith("#|") else source
             if not page.title and (first := re.match(r"# (.+)\n*(?:> (.+)\n*)?", source)):
-                page.title, page.description, source = first[1].strip(), (first[2] or "").strip(), source[first.end():]
+                page.title, page.description, source = (first[1].strip(), (first[2] or "").strip(),
+                                                        source[first.end():])
             text += [mark, EQUATION.sub(r"::: {#\2 .equation}\n$$\1$$\n:::", source)]
         elif cell["cell_type"] == "code":
             heads, held[n] = _code_cell(page, cell, n, names, used_in)
@@ -139,47 +157,60 @@ def _prepare(name: str, notebook: dict, known: dict[str, str], used_in: dict) ->
 def pandoc(text: str) -> str:
     """Quarto's Markdown as HTML, formulas as MathML."""
     import pypandoc
-    command = [pypandoc.get_pandoc_path(), "--from=markdown-auto_identifiers", "--to=html", "--mathml", "--wrap=none", "--syntax-highlighting=none"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+    command = [pypandoc.get_pandoc_path(), "--from=markdown-auto_identifiers", "--to=html", "--mathml",
+               "--wrap=none", "--syntax-highlighting=none"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True,
+                          encoding="utf-8").stdout
 
 # %% ../../nbs/study/render.ipynb #154b2d9d
-REFERENCE = re.compile(r'<span class="citation" data-cites="[^"]+">(?:<span[^>]*>)?@?([^<]+)(?:</span>)?</span>')
+REFERENCE = re.compile(r'<span class="citation" data-cites="[^"]+">'
+                       r'(?:<span[^>]*>)?@?([^<]+)(?:</span>)?</span>')
 
 def slug(words: str, taken: list[str]) -> str:
-    """A heading's id as pandoc makes it: `Packed documents, twice` is packed-documents-twice; -1, -2, ... where it is `taken`."""
-    bare = re.sub(r"^[\W\d_]+", "", re.sub(r"\s+", "-", re.sub(r"[^\w\s.-]", "", words.lower()).strip())) or "section"
-    return next(name for name in (bare, *(f"{bare}-{n}" for n in range(1, len(taken) + 1))) if name not in taken)
+    """A heading's id as pandoc makes it: `Packed documents, twice` is packed-documents-twice;
+    -1, -2, ... where it is `taken`."""
+    bare = re.sub(r"^[\W\d_]+", "", re.sub(
+        r"\s+", "-", re.sub(r"[^\w\s.-]", "", words.lower()).strip())) or "section"
+    return next(name for name in (bare, *(f"{bare}-{n}" for n in range(1, len(taken) + 1)))
+                if name not in taken)
 
 def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) -> str:
     """Pandoc's HTML with the cells in their place, references resolved, headings collected."""
     text = re.sub(r"<annotation.*?</annotation>", "", text, flags=re.S)
-    text = re.sub(r'<pre(?: class="(\w+)")?><code>(.*?)</code></pre>', lambda m: code(html.unescape(m[2]), {}, m[1] or "text"), text, flags=re.S)
-    text = re.sub(r"<code>([\w.]+)</code>", lambda m: f'<a href="/{names[m[1]]}">{m[0]}</a>' if m[1] in names else m[0], text)
+    text = re.sub(r'<pre(?: class="(\w+)")?><code>(.*?)</code></pre>',
+                  lambda m: code(html.unescape(m[2]), {}, m[1] or "text"), text, flags=re.S)
+    text = re.sub(r"<code>([\w.]+)</code>",
+                  lambda m: f'<a href="/{names[m[1]]}">{m[0]}</a>' if m[1] in names else m[0], text)
     labels = set(re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"', text + "".join(held.values())))
-    order = {kind: [l for l in re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"', text + "".join(held.values())) if l.startswith(kind)]
+    order = {kind: [l for l in re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"',
+                                          text + "".join(held.values())) if l.startswith(kind)]
              for kind in ("fig", "tbl", "eq", "sec")}
     words = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 
     def reference(match):
         label, kind = match[1], match[1].split("-")[0]
         if label not in labels:
-            page.wrong.append(f"{page.cell_at(text, match.start())}: nothing on this page is labelled @{label}")
+            page.wrong.append(f"{page.cell_at(text, match.start())}: "
+                              f"nothing on this page is labelled @{label}")
             return match[0]
         return f'<a href="#{label}">{words[kind]} {order[kind].index(label) + 1}</a>'
 
     def heading(match):
         level, attributes, inner = int(match[1]), match[2], match[3]
-        plain, given = html.unescape(re.sub(r"<[^>]+>", "", inner)), re.search(r'id="([^"]+)"', attributes)
+        plain, given = (html.unescape(re.sub(r"<[^>]+>", "", inner)),
+                        re.search(r'id="([^"]+)"', attributes))
         name = given[1] if given else slug(plain, taken)
         taken.append(name)
         if not given: attributes = f' id="{name}"{attributes}'
         page.headings.append((level, name, plain))
-        return f'<h{level}{attributes}>{inner}<a class="here" href="#{name}" aria-label="link to this section">#</a></h{level}>'
+        return (f'<h{level}{attributes}>{inner}<a class="here" href="#{name}" '
+                f'aria-label="link to this section">#</a></h{level}>')
 
     taken = []
     text = REFERENCE.sub(reference, text)
     text = re.sub(r"<h([2-4])([^>]*)>(.*?)</h\1>", heading, text, flags=re.S)
-    text = re.sub(r"<table[^>]*>(?:\s*<colgroup>.*?</colgroup>)?(.*?)</table>", r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
+    text = re.sub(r"<table[^>]*>(?:\s*<colgroup>.*?</colgroup>)?(.*?)</table>",
+                  r'<div class="table" tabindex="0"><table>\1</table></div>', text, flags=re.S)
     return re.sub(r"<!--held (\d+)-->", lambda m: held[int(m[1])], text)
 
 # %% ../../nbs/study/render.ipynb #96620716
@@ -187,9 +218,13 @@ ASSETS = Path(claims.__file__).parent / "assets"
 
 def alone(notebook: dict, name: str) -> str:
     """An executed notebook as one HTML file; links into the site, which is not there, become words."""
-    page, css = read(name, notebook), "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("math.css", "site.css"))
+    page, css = read(name, notebook), "".join((ASSETS / file).read_text(encoding="utf-8")
+                                              for file in ("math.css", "site.css"))
     css = re.sub(r"@font-face {[^}]*}|@import[^;]*;", "", css)
     body = re.sub(r'<a href="/[^"]*">(.*?)</a>', r"\1", page.body)
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head><body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
-            f'<div><h1>{page.title}</h1><p class="lead">{page.lead}</p>{body}</div></main></body></html>\n')
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head>'
+            '<body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
+            f'<div><h1>{page.title}</h1><p class="lead">{page.lead}</p>{body}</div>'
+            '</main></body></html>\n')

@@ -25,7 +25,8 @@ __all__ = ['replacing', 'write', 'read', 'versions', 'machine', 'commit', 'peak_
 # %% ../../nbs/study/results.ipynb #c7451350
 @contextmanager
 def replacing(file: Path, fresh: bool = False):
-    """A SQLite connection to a copy of `file` (empty if `fresh`) that takes its place at the end, unless an error comes."""
+    """A SQLite connection to a copy of `file` (empty if `fresh`) that takes its place at the end,
+    unless an error comes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     copy = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
     try:
@@ -39,18 +40,21 @@ def replacing(file: Path, fresh: bool = False):
         copy.unlink(missing_ok=True)
 
 def write(file: Path, tables: dict, fresh: bool = False) -> None:
-    """Write DataFrames into a SQLite file by table name; tables of other names stay as they are, unless `fresh`."""
+    """Write DataFrames into a SQLite file by table name;
+    tables of other names stay as they are, unless `fresh`."""
     with replacing(Path(file), fresh) as connection:
         for name, table in tables.items():
             table.to_sql(name, connection, if_exists="replace", index=False)
 
 def read(file: Path, table: str):
-    """A table of a results file as a DataFrame. FileNotFoundError without the file, ValueError without the table."""
+    """A table of a results file as a DataFrame. FileNotFoundError without the file,
+    ValueError without the table."""
     import pandas as pd
     if not Path(file).is_file():
         raise FileNotFoundError(f"no results at {file}: run the study first")
     with closing(sqlite3.connect(f"file:{Path(file).resolve()}?mode=ro", uri=True)) as connection:
-        names = [name for name, in connection.execute("select name from sqlite_master where type = 'table'")]
+        names = [name for name, in
+                 connection.execute("select name from sqlite_master where type = 'table'")]
         if table not in names:
             raise ValueError(f"no table {table!r} in {file}; it has: {', '.join(names)}")
         return pd.read_sql(f'select * from "{table}"', connection)
@@ -76,8 +80,8 @@ def machine() -> str:
 def commit(root: Path) -> str:
     """The git commit of the lab, `-dirty` if files differ from it; empty where there is none."""
     try:
-        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-                              capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty", "--abbrev=12",
+                               "--exclude=*"], capture_output=True, text=True, timeout=10)
         return done.stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -88,7 +92,8 @@ def peak_memory() -> float:
         import resource
     except ImportError:                        # Windows
         return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            / (2**20 if sys.platform == "darwin" else 2**10))
 
 def now() -> str:
     """The time, UTC, to the second."""
@@ -101,7 +106,8 @@ def run_files(runs: Path) -> list[Path]:
             if not f.parent.name.startswith(".") and f.parent.suffix != ".failed"]
 
 def all_claims(runs: Path):
-    """DataFrame of every claim of every finished run: study, scale, overrides, the claim's record, and the run's record."""
+    """DataFrame of every claim of every finished run: study, scale, overrides, the claim's record,
+    and the run's record."""
     import pandas as pd
     parts = []
     for file in run_files(runs):
@@ -109,4 +115,5 @@ def all_claims(runs: Path):
         claims["holds"] = claims["holds"].astype(bool)
         parts.append(run[["study", "scale", "overrides"]].merge(claims, how="cross").merge(
             run.drop(columns=["study", "scale", "overrides"]), how="cross"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["study", "scale", "overrides"])
+    return (pd.concat(parts, ignore_index=True) if parts
+            else pd.DataFrame(columns=["study", "scale", "overrides"]))

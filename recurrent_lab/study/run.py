@@ -32,31 +32,36 @@ class Declared:
     cell: str                 # source of the configuration's cell; empty if there is none
 
     def config(self) -> tuple[type, dict, dict]:
-        """Config, LAPTOP, QUICK. ValueError if the notebook has no such cell or it cannot run by itself."""
+        """Config, LAPTOP, QUICK.
+        ValueError if the notebook has no such cell or it cannot run by itself."""
         if not self.cell:
             raise ValueError(f"{self.file} is no study: none of its cells defines `class Config`")
         names = {"__name__": __name__}
         try:
             exec(compile(self.cell, f"{self.file}, cell of Config", "exec"), names)
         except Exception as e:
-            raise ValueError(f"{self.file}: the cell of `class Config` cannot run by itself: {type(e).__name__}: {e}") from None
+            raise ValueError(f"{self.file}: the cell of `class Config` cannot run by itself: "
+                             f"{type(e).__name__}: {e}") from None
         return names["Config"], names.get("LAPTOP", {}), names.get("QUICK", {})
 
 # %% ../../nbs/study/run.ipynb #d638ddb2
 def defines_config(source: str) -> bool:
     """Whether a cell defines `class Config` (a cell that is not plain Python does not)."""
     try:
-        return any(isinstance(node, ast.ClassDef) and node.name == "Config" for node in ast.parse(source).body)
+        return any(isinstance(node, ast.ClassDef) and node.name == "Config"
+                   for node in ast.parse(source).body)
     except SyntaxError:
         return False
 
 def declared(file: Path) -> Declared:
     """A study's name, title (`# ...`), paper (`> ...`) and configuration, read from its notebook."""
     cells = json.loads(Path(file).read_text(encoding="utf-8"))["cells"]
-    text = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind] for kind in ("markdown", "code")}
+    text = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind]
+            for kind in ("markdown", "code")}
     lines = "\n".join(text["markdown"]).splitlines()
     first = lambda mark: next((line[len(mark):].strip() for line in lines if line.startswith(mark)), "")
-    return Declared(Path(file).stem, Path(file), first("# "), first("> "), next(filter(defines_config, text["code"]), ""))
+    return Declared(Path(file).stem, Path(file), first("# "), first("> "),
+                    next(filter(defines_config, text["code"]), ""))
 
 def studies(root: Path) -> dict[str, Declared]:
     """The studies of a lab by name: its notebooks in nbs/papers."""
@@ -66,7 +71,8 @@ def studies(root: Path) -> dict[str, Declared]:
 # %% ../../nbs/study/run.ipynb #c1135f96
 @dataclass(frozen=True)
 class Plan:
-    """A run that can be: the study, the settings, its configuration and what was changed by hand, and where it will stand."""
+    """A run that can be: the study, the settings, its configuration and what was changed by hand,
+    and where it will stand."""
     study: Declared
     settings: Settings
     config: object
@@ -74,7 +80,8 @@ class Plan:
     folder: Path
 
 def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = {}) -> Plan:
-    """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale, field or value, or a folder that cannot be written."""
+    """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale,
+    field or value, or a folder that cannot be written."""
     given = settings(overrides, scale=scale, seeds=seeds)
     known = studies(given.root)
     if paper not in known:
@@ -83,7 +90,8 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = 
     overrides = changes(Config, given)
     config = configure(Config, laptop=laptop, quick=quick, scale=given.scale, overrides=overrides)
     writable(given.runs)
-    return Plan(known[paper], given, config, overrides, given.runs / paper / label(given.scale, overrides))
+    return Plan(known[paper], given, config, overrides,
+                given.runs / paper / label(given.scale, overrides))
 
 # %% ../../nbs/study/run.ipynb #66ff7853
 def _replace(new: Path, old: Path) -> None:
@@ -117,14 +125,16 @@ def _alive(process: int) -> bool:
 def run(plan: Plan, show: Progress | None = None) -> Path:
     """Execute a study; returns the folder with its notebook, its page and its results.sqlite.
 
-    Raises CellFailed or KeyboardInterrupt, the earlier results untouched and what there is in the folder <...>.failed.
+    Raises CellFailed or KeyboardInterrupt, the earlier results untouched
+    and what there is in the folder <...>.failed.
     """
     import nbformat
     s, name, failed = plan.settings, plan.study.name, plan.folder.with_name(plan.folder.name + ".failed")
     building = _building(plan.folder)
     try:
-        done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides, data=s.data, runs=s.runs,
-                       device=s.device, figure_format=s.figure_format, progress="text" if s.progress == "auto" else s.progress)
+        done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
+                       data=s.data, runs=s.runs, device=s.device, figure_format=s.figure_format,
+                       progress="text" if s.progress == "auto" else s.progress)
         nbformat.write(done, building / f"{name}.ipynb")
         (building / f"{name}.html").write_text(alone(done, name), encoding="utf-8")
     except BaseException as error:

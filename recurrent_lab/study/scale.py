@@ -18,7 +18,8 @@ __all__ = ['cast', 'checked_fields', 'configure', 'changes', 'beside', 'label']
 
 # %% ../../nbs/study/scale.ipynb #9c7f85c4
 def cast(name: str, value: object, paper: object) -> object:
-    """`value` in the type of the paper's value; text is read as a Python literal. ValueError if it is not of that type."""
+    """`value` in the type of the paper's value; text is read as a Python literal.
+    ValueError if it is not of that type."""
     kind = type(paper).__name__
     refused = ValueError(f"{name} must be of type {kind}, like the paper's {paper!r}, not {value!r}")
     if isinstance(value, str) and not isinstance(paper, str):
@@ -40,13 +41,15 @@ def cast(name: str, value: object, paper: object) -> object:
 
 # %% ../../nbs/study/scale.ipynb #0e45aeb2
 def checked_fields(Config: type, changes: Mapping) -> dict:
-    """`changes` with every value in its field's type. ValueError on an unknown field or a value of another type."""
+    """`changes` with every value in its field's type.
+    ValueError on an unknown field or a value of another type."""
     if not (isinstance(Config, type) and is_dataclass(Config)):
         raise TypeError(f"a study's configuration is a dataclass, not {Config!r}")
     try:
         paper = Config()
     except TypeError:
-        raise TypeError(f"every field of {Config.__name__} needs the paper's value as its default") from None
+        raise TypeError(f"every field of {Config.__name__} needs the paper's value "
+                        "as its default") from None
     names = [f.name for f in fields(Config)]
     for name in changes:
         if name not in names:
@@ -57,10 +60,13 @@ def checked_fields(Config: type, changes: Mapping) -> dict:
     return given
 
 # %% ../../nbs/study/scale.ipynb #62b59502
-def configure(Config: type, *, laptop: Mapping = {}, quick: Mapping = {}, scale: str = "laptop", overrides: Mapping = {}):
-    """The configuration at a scale: the paper's values, the scale's differences, then `overrides`, field by field.
+def configure(Config: type, *, laptop: Mapping = {}, quick: Mapping = {}, scale: str = "laptop",
+              overrides: Mapping = {}):
+    """The configuration at a scale: the paper's values, the scale's differences,
+    then `overrides`, field by field.
 
-    Raises ValueError, in one sentence that says what is allowed, on an unknown scale or field or a value of another type.
+    Raises ValueError, in one sentence that says what is allowed,
+    on an unknown scale or field or a value of another type.
     """
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
@@ -69,24 +75,30 @@ def configure(Config: type, *, laptop: Mapping = {}, quick: Mapping = {}, scale:
 
 # %% ../../nbs/study/scale.ipynb #cf684675
 def changes(Config: type, settings) -> dict:
-    """What the settings change in a configuration: their `seeds`, if it has such a field, then their overrides.
+    """What the settings change in a configuration: their `seeds`, if it has such a field,
+    then their overrides.
 
-    ValueError on what `checked_fields` refuses, and on seeds given as an argument to a study that has none.
+    ValueError on what `checked_fields` refuses,
+    and on seeds given as an argument to a study that has none.
     """
     counts = settings.seeds and (hasattr(Config, "seeds") or settings.source["seeds"] == "argument")
     return checked_fields(Config, ({"seeds": settings.seeds} if counts else {}) | settings.overrides)
 
 # %% ../../nbs/study/scale.ipynb #1909853a
 def beside(config, scale: str = "this scale"):
-    """DataFrame: one row a field, the paper's value and, where it differs, this configuration's (`=` where not)."""
+    """DataFrame: one row a field, the paper's value and, where it differs,
+    this configuration's (`=` where not)."""
     import pandas as pd
     paper = type(config)()
     rows = [(f.name, getattr(paper, f.name), getattr(config, f.name)) for f in fields(config)]
-    return pd.DataFrame({"paper": [str(p) for _, p, _ in rows], scale: ["=" if p == v else str(v) for _, p, v in rows]},
+    return pd.DataFrame({"paper": [str(p) for _, p, _ in rows],
+                         scale: ["=" if p == v else str(v) for _, p, v in rows]},
                         index=pd.Index([name for name, _, _ in rows], name="field"))
 
 # %% ../../nbs/study/scale.ipynb #b89f56b0
 def label(scale: str, overrides: Mapping) -> str:
-    """The name of a run: `laptop`, `quick+seeds=2+steps=100`; a hash where that would be too long for a file system."""
-    name = "+".join([scale] + [f"{k}={quote(str(v).replace(' ', ''), safe='(),')}" for k, v in sorted(overrides.items())])
+    """The name of a run: `laptop`, `quick+seeds=2+steps=100`;
+    a hash where that would be too long for a file system."""
+    name = "+".join([scale] + [f"{k}={quote(str(v).replace(' ', ''), safe='(),')}"
+                               for k, v in sorted(overrides.items())])
     return name if len(name) < 100 else f"{scale}+{hashlib.sha256(name.encode()).hexdigest()[:16]}"

@@ -26,8 +26,10 @@ class Handler(SimpleHTTPRequestHandler):
     def do_GET(self):
         file = Path(self.translate_path(self.path))
         if self.path == "/made": self.answer(str(self.server.made).encode(), "text/plain")
-        elif (file / "index.html" if file.is_dir() else file).suffix == ".html" and (file if file.is_file() else file / "index.html").is_file():
-            self.answer((file if file.is_file() else file / "index.html").read_bytes() + ASK, "text/html; charset=utf-8")
+        elif ((file / "index.html" if file.is_dir() else file).suffix == ".html"
+              and (file if file.is_file() else file / "index.html").is_file()):
+            self.answer((file if file.is_file() else file / "index.html").read_bytes() + ASK,
+                        "text/html; charset=utf-8")
         else: super().do_GET()
 
     def answer(self, body: bytes, kind: str) -> None:
@@ -43,8 +45,10 @@ class Handler(SimpleHTTPRequestHandler):
 # %% ../../nbs/study/serve.ipynb #f406b769
 def stamp(root: Path) -> int:
     """When one of the files that the site is made of was last changed."""
-    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *(root / "recurrent_lab" / "study" / "assets").iterdir()]
-    return max((file.stat().st_mtime_ns for file in files if file.exists() and ".ipynb_checkpoints" not in file.parts), default=0)
+    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"),
+             *(root / "recurrent_lab" / "study" / "assets").iterdir()]
+    return max((file.stat().st_mtime_ns for file in files
+                if file.exists() and ".ipynb_checkpoints" not in file.parts), default=0)
 
 def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
     """Make the site anew whenever a file changes; an error is told, and the last good site stays."""
@@ -57,7 +61,7 @@ def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
             site(root, out)
             server.made += 1
             print("made anew")
-        except Exception as error:                       # half-saved, or refused: the next save makes it good
+        except Exception as error:             # half-saved, or refused: the next save makes it good
             print(error)
 
 def main(port: int = 4848) -> None:

@@ -35,11 +35,13 @@ def unknown(what: str, given: object, allowed) -> ValueError:
     """The error for `given`, which is not among `allowed`; close spellings come first."""
     allowed = [str(a) for a in allowed]
     near = difflib.get_close_matches(str(given), allowed, n=len(allowed))
-    return ValueError(f"unknown {what} {str(given)!r}; allowed: {', '.join(near + [a for a in allowed if a not in near])}")
+    return ValueError(f"unknown {what} {str(given)!r}; allowed: "
+                      f"{', '.join(near + [a for a in allowed if a not in near])}")
 
 # %% ../../nbs/study/settings.ipynb #8a270b2f
 def lab_root() -> Path:
-    """The lab's folder: upwards from the current one, else the package's parent, else the current one."""
+    """The lab's folder: upwards from the current one, else the package's parent,
+    else the current one."""
     here = Path.cwd()
     for folder in (here, *here.parents, Path(recurrent_lab.__file__).resolve().parents[1]):
         file = folder / "settings.ini"
@@ -49,7 +51,8 @@ def lab_root() -> Path:
 
 # %% ../../nbs/study/settings.ipynb #70c11b85
 def from_file(file: Path) -> dict[str, str]:
-    """The values in a settings.ini. ValueError on what is no INI file, an unknown section or an unknown key."""
+    """The values in a settings.ini. ValueError on what is no INI file,
+    an unknown section or an unknown key."""
     ini = configparser.ConfigParser(interpolation=None)
     try:
         ini.read(file, encoding="utf-8")
@@ -65,7 +68,8 @@ def from_file(file: Path) -> dict[str, str]:
 
 # %% ../../nbs/study/settings.ipynb #65e5094f
 def from_environment() -> dict[str, object]:
-    """The values in RECURRENT_LAB_*. ValueError on an unknown variable, or if RECURRENT_LAB_SET is no JSON object."""
+    """The values in RECURRENT_LAB_*. ValueError on an unknown variable,
+    or if RECURRENT_LAB_SET is no JSON object."""
     names = {PREFIX + key.upper(): key for key in (*DEFAULTS, "set", "folder")}
     given = {}
     for name, value in os.environ.items():
@@ -77,12 +81,14 @@ def from_environment() -> dict[str, object]:
         try:
             given["set"] = dict(json.loads(given["set"]))
         except (ValueError, TypeError):
-            raise ValueError(f'{PREFIX}SET must be a JSON object such as {{"steps": 100}}, not {given["set"]!r}') from None
+            raise ValueError(f'{PREFIX}SET must be a JSON object such as {{"steps": 100}}, '
+                             f'not {given["set"]!r}') from None
     return given
 
 # %% ../../nbs/study/settings.ipynb #9b4fc030
 def checked(key: str, value: object, home: Path) -> object:
-    """A setting's value in its own type. ValueError if it may not take this one; folders are relative to `home`."""
+    """A setting's value in its own type. ValueError if it may not take this one;
+    folders are relative to `home`."""
     if value is None:
         return None
     if key in CHOICES and value not in CHOICES[key]:
@@ -91,14 +97,16 @@ def checked(key: str, value: object, home: Path) -> object:
         return (home / Path(value).expanduser()).resolve()
     if key == "seeds":
         if isinstance(value, (bool, float)) or not str(value).strip().isdecimal() or int(value) < 1:
-            raise ValueError(f"seeds must be a positive whole number or empty (as the study says), not {str(value)!r}")
+            raise ValueError("seeds must be a positive whole number or empty (as the study says), "
+                             f"not {str(value)!r}")
         return int(value)
     return value
 
 # %% ../../nbs/study/settings.ipynb #2037b2c0
 @dataclass(frozen=True)
 class Settings:
-    """What is in force: the values, the lab's root, and `source`, which says for each value where it came from."""
+    """What is in force: the values, the lab's root, and `source`,
+    which says for each value where it came from."""
     scale: str                # quick, laptop or paper
     data: Path                # folder of data sets
     runs: Path                # folder of results
@@ -115,32 +123,38 @@ class Settings:
 def settings(overrides: dict | None = None, **arguments) -> Settings:
     """The settings in force: argument > environment > settings.ini > default.
 
-    `overrides` are merged, field by field, over those in RECURRENT_LAB_SET. Raises ValueError, in one sentence that says
-    what is allowed, on an unknown key, section, variable or value.
+    `overrides` are merged, field by field, over those in RECURRENT_LAB_SET. Raises ValueError,
+    in one sentence that says what is allowed, on an unknown key, section, variable or value.
     """
     for key in arguments:
         if key not in DEFAULTS:
             raise unknown("setting", key, DEFAULTS)
     home = lab_root()
     env = from_environment()
-    layers = {"argument": arguments, "environment": env, "settings.ini": from_file(home / "settings.ini"), "default": DEFAULTS}
+    layers = {"argument": arguments, "environment": env,
+              "settings.ini": from_file(home / "settings.ini"), "default": DEFAULTS}
     value, source = {}, {}
     for key in DEFAULTS:
-        source[key] = next((name for name, layer in layers.items() if layer.get(key) not in (None, "")), "default")
+        source[key] = next((name for name, layer in layers.items()
+                            if layer.get(key) not in (None, "")), "default")
         value[key] = checked(key, layers[source[key]].get(key), home)
     folder = Path(env["folder"]) if "folder" in env else None
-    return Settings(**value, overrides={**env.get("set", {}), **(overrides or {})}, folder=folder, root=home, source=source)
+    return Settings(**value, overrides={**env.get("set", {}), **(overrides or {})}, folder=folder,
+                    root=home, source=source)
 
 # %% ../../nbs/study/settings.ipynb #a763846d
 def writable(folder: Path, make: bool = True) -> Path:
-    """`folder`, which is made if need be (unless told not to). ValueError if it cannot be made or written to."""
+    """`folder`, which is made if need be (unless told not to).
+    ValueError if it cannot be made or written to."""
     there = next(f for f in (folder, *folder.parents) if os.path.exists(f))
-    reason = "" if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else f"{there} is not a folder one may write to"
+    reason = ("" if there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+              else f"{there} is not a folder one may write to")
     try:
         if make and not reason:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         reason = str(e.strerror)
     if reason:
-        raise ValueError(f"cannot write to the folder {folder}: {reason}; set `runs` to one that can be written")
+        raise ValueError(f"cannot write to the folder {folder}: {reason}; "
+                         "set `runs` to one that can be written")
     return folder

@@ -14,10 +14,12 @@ from . import claims
 __all__ = ['KINDS', 'ANSI', 'NUMBER', 'code', 'svg', 'card', 'output']
 
 # %% ../../nbs/study/shown.ipynb #272ba6d4
-KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f", "Decorator": "d"}
+KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f",
+         "Decorator": "d"}
 
 def code(source: str, names: dict[str, str] = {}, language: str = "python") -> str:
-    """Source as highlighted HTML, names of the library as links; other languages than Python and shell as they are."""
+    """Source as highlighted HTML, names of the library as links;
+    other languages than Python and shell as they are."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
     try:
@@ -28,10 +30,12 @@ def code(source: str, names: dict[str, str] = {}, language: str = "python") -> s
     for kind, text in tokens:
         css = next((KINDS[part] for part in reversed(kind) if part in KINDS), "")
         plain = "Name" in tuple(kind) and css != "f"
-        dotted = f"{dotted}.{text}" if plain and last == "." and dotted else text if plain and last != "." else dotted if text == "." else ""
+        dotted = (f"{dotted}.{text}" if plain and last == "." and dotted
+                  else text if plain and last != "." else dotted if text == "." else "")
         here = names.get(dotted) if plain else None
         shown = html.escape(text, quote=False)
-        out.append(f'<a href="/{here}">{shown}</a>' if here else f'<span class="{css}">{shown}</span>' if css and text.strip() else shown)
+        out.append(f'<a href="/{here}">{shown}</a>' if here
+                   else f'<span class="{css}">{shown}</span>' if css and text.strip() else shown)
         last = text
     return f'<pre class="code"><code>{"".join(out)}</code></pre>'
 
@@ -50,9 +54,11 @@ def card(claim: dict) -> str:
     """A claim as it stands in its study's page."""
     e = lambda name: html.escape(str(claim[name] or ""))
     verdict = e("verdict")
-    facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")), ("rule", e("rule")), ("tried", e("tried"))]
+    facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")),
+             ("rule", e("rule")), ("tried", e("tried"))]
     rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts if v)
-    return f'<div class="claim {verdict.replace(" ", "-")}"><p><b class="verdict">{verdict}</b> {e("statement")}</p><dl>{rows}</dl></div>'
+    return (f'<div class="claim {verdict.replace(" ", "-")}"><p><b class="verdict">{verdict}</b> '
+            f'{e("statement")}</p><dl>{rows}</dl></div>')
 
 def output(out: dict, unique: str) -> str:
     """A saved output as HTML: the richest form that a page can show."""
@@ -63,9 +69,13 @@ def output(out: dict, unique: str) -> str:
     data = out.get("data", {})
     if claims.MIME in data: return card(data[claims.MIME])
     if "image/svg+xml" in data: return f'<figure>{svg(join(data["image/svg+xml"]), unique)}</figure>'
-    if "image/png" in data: return f'<figure><img alt="figure" src="data:image/png;base64,{join(data["image/png"]).strip()}"></figure>'
+    if "image/png" in data:
+        return ('<figure><img alt="figure" src="data:image/png;base64,'
+                f'{join(data["image/png"]).strip()}"></figure>')
     if "text/html" in data:
-        text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]), flags=re.S).replace(' border="1"', "")
+        text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]),
+                      flags=re.S).replace(' border="1"', "")
         text = NUMBER.sub(r"<td class=num>\1</td>", text)
         return f'<div class="table" tabindex="0">{text}</div>'
-    return f'<pre class="out">{html.escape(ANSI.sub("", join(data.get("text/plain", ""))), quote=False)}</pre>'
+    return ('<pre class="out">'
+            f'{html.escape(ANSI.sub("", join(data.get("text/plain", ""))), quote=False)}</pre>')

@@ -106,7 +106,8 @@ def _not_evidence(page: Page) -> list[str]:
     "Why a study's or benchmark's outputs are none; an empty list if they are."
     room, cells = page.name.split("/")[0], [c for c in page.notebook["cells"] if c["cell_type"] == "code"]
     if room not in ("papers", "benchmarks"): return []
-    if not any(c["outputs"] for c in cells): return [f"cell 1 (id {page.notebook['cells'][0]['id']}): the notebook has no outputs: run it"]
+    if not any(c["outputs"] for c in cells):
+        return [f"cell 1 (id {page.notebook['cells'][0]['id']}): the notebook has no outputs: run it"]
     quick = [n for n, c in enumerate(page.notebook["cells"], 1) if c["cell_type"] == "code" and "quick scale" in json.dumps(c["outputs"])]
     return [f"cell {n} (id {page.notebook['cells'][n - 1]['id']}): an output of the quick scale" for n in quick]
 
@@ -120,11 +121,15 @@ def _study(page: Page, found: list[dict], known: dict[str, str]) -> dict:
     text = "".join("".join(c["source"]) for c in page.notebook["cells"] if c["cell_type"] == "markdown")
     paper = re.search(r"https://arxiv\.org/abs/[\d.]+\d", text)
     run = laptop[-1]["run"] if laptop else {"machine": "", "started": ""}
-    return dict(verdicts=board.verdicts(laptop), machine=run["machine"], date=run["started"][:10], paper=paper[0] if paper else "",
-                runs=[dict(scale=s, time=time(r["seconds"]), memory=f"{r['peak_memory_mb'] / 1000:.1f} GB") for s, r in last.items()],
-                figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", page.figures[0]) if page.figures else "",
-                symbols=sorted((n, a) for n, a in _used(page.notebook, known).items() if a.split("/")[0] in ("models", "tasks", "optimizers", "probes")),
-                cite=_citation(text, page, paper[0] if paper else ""))
+    return dict(
+        verdicts=board.verdicts(laptop), machine=run["machine"], date=run["started"][:10],
+        paper=paper[0] if paper else "",
+        runs=[dict(scale=s, time=time(r["seconds"]), memory=f"{r['peak_memory_mb'] / 1000:.1f} GB")
+              for s, r in last.items()],
+        figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", page.figures[0]) if page.figures else "",
+        symbols=sorted((n, a) for n, a in _used(page.notebook, known).items()
+                       if a.split("/")[0] in ("models", "tasks", "optimizers", "probes")),
+        cite=_citation(text, page, paper[0] if paper else ""))
 
 def _citation(text: str, page: Page, paper: str) -> str:
     "The paper as its study names it, then this notebook."
@@ -146,7 +151,8 @@ def twin(page: Page) -> str:
 
 def entries(page: Page) -> list[list[str]]:
     "What the search knows of a page: address, page, title and words of each of its sections and symbols."
-    plain = lambda text: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<(pre|svg|table).*?</\1>", " ", text, flags=re.S))).split())
+    plain = lambda text: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", re.sub(
+        r"<(pre|svg|table).*?</\1>", " ", text, flags=re.S))).split())
     parts = re.split(r'<h[2-4][^>]* id="([^"]+)"[^>]*>.*?</h[2-4]>', page.body, flags=re.S)
     texts = dict(zip(parts[1::2], parts[2::2]))
     return [[f"{page.name}.html", page.title, page.title, page.description + " " + plain(parts[0])[:300]]] + [
@@ -154,9 +160,9 @@ def entries(page: Page) -> list[list[str]]:
 
 # %% ../../nbs/study/site.ipynb #7aa52e8e
 def site(root: Path, out: Path) -> Path:
-    """Make the website of the lab `root` from saved outputs, in the folder `out`; returns its first page.
-
-    FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with page and cell."""
+    """Make the website of the lab `root` from saved outputs, in the folder `out`; returns its first
+    page. FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with
+    page and cell."""
     import jinja2
     made, found, known = pages(root), board.published(root), symbols(root / "recurrent_lab")
     by_name, order, about = {page.name: page for page in made}, contents(root), configuration(root)["website"]
@@ -167,7 +173,8 @@ def site(root: Path, out: Path) -> Path:
     if wrong := faults(made, root / "nbs"):
         raise ValueError("the website was not made:\n  " + "\n  ".join(wrong))
     nav, table = _navigation(order, by_name), board.as_html(found, titles, families)
-    template = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True).from_string((ASSETS / "page.html").read_text("utf-8"))
+    template = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True).from_string(
+        (ASSETS / "page.html").read_text("utf-8"))
     building = out.with_name(out.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
     shutil.copytree(ASSETS, building / "assets", ignore=shutil.ignore_patterns("page.html"))
@@ -183,7 +190,8 @@ def site(root: Path, out: Path) -> Path:
         shutil.copyfile(root / "nbs" / f"{page.name}.ipynb", file.with_suffix(".ipynb"))
         file.with_name(file.name + ".md").write_text(twin(page), encoding="utf-8")
     index = [entry for page in made for entry in entries(page)]
-    (building / "search.js").write_text(f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}", encoding="utf-8")
+    (building / "search.js").write_text(
+        f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}", encoding="utf-8")
     (building / "llms.txt").write_text(_llms(made, order, about), encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
@@ -193,7 +201,8 @@ FIGURE = re.compile(r"<!--figure ([\w/]+) (\d+)-->")
 
 def _figure(by_name: dict[str, Page], name: str, number: str) -> str:
     "A figure of another page, leading there: `<!--figure papers/lru 1-->`."
-    return f'<a class="hero" href="/{name}.html" aria-label="{html.escape(by_name[name].title)}">{by_name[name].figures[int(number) - 1]}</a>'
+    return (f'<a class="hero" href="/{name}.html" aria-label="{html.escape(by_name[name].title)}">'
+            f'{by_name[name].figures[int(number) - 1]}</a>')
 
 def _navigation(order: list[tuple], by_name: dict[str, Page]) -> list[dict]:
     nav, last = [], ""

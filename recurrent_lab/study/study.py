@@ -23,36 +23,46 @@ __all__ = ['Study']
 class Study:
     """A paper's notebook: its configuration at the scale in force, its claims, its results.
 
-    `name` is the notebook's stem; `Config` a dataclass whose defaults are the paper's values; `laptop` and `quick` what the
-    smaller scales change. A `seeds` in the settings replaces the field of that name. Raises ValueError, in one sentence that
-    says what is allowed, on an unknown scale, field or value.
+    `name` is the notebook's stem; `Config` a dataclass whose defaults are the paper's values;
+    `laptop` and `quick` what the smaller scales change.
+    A `seeds` in the settings replaces the field of that name. Raises ValueError,
+    in one sentence that says what is allowed, on an unknown scale, field or value.
     """
     def __init__(self, name: str, Config: type, *, laptop: Mapping = {}, quick: Mapping = {}):
         self.name, self.settings = name, settings()
         if self.settings.folder and self.settings.folder.parent.name != name:
-            raise ValueError(f"a study has its notebook's name, here {self.settings.folder.parent.name!r}, not {name!r}")
+            raise ValueError("a study has its notebook's name, "
+                             f"here {self.settings.folder.parent.name!r}, not {name!r}")
         self.overrides = scale.changes(Config, self.settings)
         self.scale = self.settings.scale
-        self.config = scale.configure(Config, laptop=laptop, quick=quick, scale=self.scale, overrides=self.overrides)
-        self._claims, self._fresh, self._started, self._began = {}, True, results.now(), time.perf_counter()
+        self.config = scale.configure(Config, laptop=laptop, quick=quick, scale=self.scale,
+                                      overrides=self.overrides)
+        self._claims, self._fresh, self._started, self._began = ({}, True, results.now(),
+                                                                 time.perf_counter())
         _prepare(self.settings)
 
     @property
     def folder(self) -> Path:
         """Where this run's files stand."""
-        return self.settings.folder or self.settings.runs / self.name / scale.label(self.scale, self.overrides)
+        return self.settings.folder or (self.settings.runs / self.name
+                                        / scale.label(self.scale, self.overrides))
 
     def checkpoints(self, part: str) -> Path | None:
-        """Where the training called `part` keeps its checkpoints in a run: it goes on from there if the run was killed and neither
-        this notebook nor the library has changed since. None in a notebook at hand, where code changes and nothing is resumed.
+        """Where the training called `part` keeps its checkpoints in a run:
+        it goes on from there if the run was killed
+        and neither this notebook nor the library has changed since.
+        None in a notebook at hand, where code changes and nothing is resumed.
         """
         if not self.settings.folder:
             return None
-        notebook = json.loads((self.settings.root / "nbs" / "papers" / f"{self.name}.ipynb").read_text(encoding="utf-8"))
+        notebook = json.loads((self.settings.root / "nbs" / "papers" / f"{self.name}.ipynb")
+                              .read_text(encoding="utf-8"))
         code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        code += [file.read_text(encoding="utf-8") for file in sorted(Path(recurrent_lab.__file__).parent.rglob("*.py"))]
+        code += [file.read_text(encoding="utf-8")
+                 for file in sorted(Path(recurrent_lab.__file__).parent.rglob("*.py"))]
         version = hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
-        return self.settings.runs / self.name / (scale.label(self.scale, self.overrides) + ".checkpoints") / version / part
+        return (self.settings.runs / self.name
+                / (scale.label(self.scale, self.overrides) + ".checkpoints") / version / part)
 
     @property
     def setup(self):
@@ -64,19 +74,21 @@ class Study:
         """DataFrame: the claims made so far, ours beside the paper's."""
         return claims.board(self._claims.values())
 
-    def claim(self, statement: str, *, where: str, holds, paper=None, measured=None, rule: str = "", unit: str = "",
-              tried: str | None = None, scales: tuple[str, ...] = ("quick", "laptop", "paper")) -> None:
+    def claim(self, statement: str, *, where: str, holds, paper=None, measured=None, rule: str = "",
+              unit: str = "", tried: str | None = None,
+              scales: tuple[str, ...] = ("quick", "laptop", "paper")) -> None:
         """Record a claim, print it, and assert it.
 
-        where: figure, table or theorem; paper: its number; measured: ours, one per seed; rule: how `holds` was judged.
-        tried: what was tried about a claim that does not hold: it is then recorded as not reproduced, not asserted.
-        scales: where the claim can be tested at all; elsewhere it is recorded as such. Raises AssertionError if it fails.
+        where: figure, table or theorem; paper: its number; measured: ours, one per seed;
+        rule: how `holds` was judged. tried: what was tried about a claim that does not hold:
+        it is then recorded as not reproduced, not asserted. scales: where the claim can be tested
+        at all; elsewhere it is recorded as such. Raises AssertionError if it fails.
         """
         for name in scales:
             if name not in scale.SCALES:
                 raise scale.unknown("scale", name, scale.SCALES)
-        made = claims.claim(statement, where=where, holds=holds, paper=paper, measured=measured, rule=rule, unit=unit,
-                            tried=tried, tested=self.scale in scales)
+        made = claims.claim(statement, where=where, holds=holds, paper=paper, measured=measured,
+                            rule=rule, unit=unit, tried=tried, tested=self.scale in scales)
         self._claims[statement, where] = made
         self._write({})
         claims.show(made, self._record())
@@ -100,14 +112,16 @@ class Study:
 
     def _record(self) -> dict:
         """What ran, and where: the row of the table `run`."""
-        return dict(study=self.name, scale=self.scale, overrides=scale.label("", self.overrides).lstrip("+"),
+        return dict(study=self.name, scale=self.scale,
+                    overrides=scale.label("", self.overrides).lstrip("+"),
                     started=self._started, seconds=round(time.perf_counter() - self._began, 1),
                     peak_memory_mb=round(results.peak_memory()), **self._provenance)
 
     @cached_property
     def _provenance(self) -> dict:
         """The machine, the versions and the commit: asked for once, at the first write."""
-        return dict(machine=results.machine(), **results.versions(), git_commit=results.commit(self.settings.root))
+        return dict(machine=results.machine(), **results.versions(),
+                    git_commit=results.commit(self.settings.root))
 
 # %% ../../nbs/study/study.ipynb #85d473e8
 def _prepare(s) -> None:
@@ -120,4 +134,5 @@ def _prepare(s) -> None:
         try:
             jax.config.update("jax_default_device", jax.devices(s.device)[0])
         except RuntimeError:
-            raise ValueError(f"device is set to {s.device!r}, but JAX finds here only: {jax.default_backend()}") from None
+            raise ValueError(f"device is set to {s.device!r}, "
+                             f"but JAX finds here only: {jax.default_backend()}") from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['compare']
+__all__ = ['compare', 'timed']
 
 # %% ../../nbs/study/timing.ipynb #fc77021c
 def compare(
@@ -24,8 +24,9 @@ def compare(
     *args,  # the arrays
     repeats: int = 11,  # rounds
     baselines: Sequence[str] = (),  # names whose times the others are divided by; default: the first
-) -> DataFrame:  # one row per function: median_ms, q25_ms, q75_ms, compile_s and a column "/ name" for each baseline
-    "Time functions against each other: compiled, interleaved, on the same arrays. ValueError if a baseline is not among them."
+) -> DataFrame:  # one row per function: median_ms, q25_ms, q75_ms, compile_s, "/ name" for each baseline
+    """Time functions against each other: compiled, interleaved, on the same arrays.
+    ValueError if a baseline is not among them."""
     import pandas as pd
 
     names = list(functions)
@@ -33,16 +34,18 @@ def compare(
         if name not in names:
             raise ValueError(f"baseline {name!r} is not among the functions: {', '.join(names)}")
     lower = lambda f: jax.jit(f).lower(*args).compile()
-    programs, compile_s = zip(*(_timed(lower, f) for f in functions.values()))
+    programs, compile_s = zip(*(timed(lower, f) for f in functions.values()))
     for program in programs:
         jax.block_until_ready(program(*args))
-    run = lambda program: _timed(lambda: jax.block_until_ready(program(*args)))[1]
-    ms = 1e3 * np.array([[run(program) for program in programs] for _ in range(repeats)])  # (repeats, functions)
+    ms = 1e3 * np.array([[timed(program, *args)[1] for program in programs]   # (repeats, functions)
+                         for _ in range(repeats)])
     q25, median, q75 = np.quantile(ms, (0.25, 0.5, 0.75), axis=0)
     ratios = {f"/ {b}": np.median(ms / ms[:, [names.index(b)]], axis=0) for b in baselines}
-    return pd.DataFrame(dict(function=names, median_ms=median, q25_ms=q25, q75_ms=q75, compile_s=compile_s, **ratios))
+    return pd.DataFrame(dict(function=names, median_ms=median, q25_ms=q25, q75_ms=q75,
+                             compile_s=compile_s, **ratios))
 
 
-def _timed(f, *args):
+def timed(f: Callable, *args) -> tuple[Any, float]:
+    "What `f(*args)` returns, and the seconds until all of it is there."
     start = time.perf_counter()
-    return f(*args), time.perf_counter() - start
+    return jax.block_until_ready(f(*args)), time.perf_counter() - start

@@ -18,7 +18,8 @@ __all__ = ['Folded']
 # %% ../../nbs/study/tree.ipynb #ef083514
 def _children(node) -> list[tuple[str, object]]:
     """The named parts of a node; none of a leaf."""
-    if dataclasses.is_dataclass(node): return [(f.name, getattr(node, f.name)) for f in dataclasses.fields(node)]
+    if dataclasses.is_dataclass(node):
+        return [(f.name, getattr(node, f.name)) for f in dataclasses.fields(node)]
     if hasattr(node, "_fields"): return list(zip(node._fields, node))
     if isinstance(node, dict): return [(str(name), part) for name, part in node.items()]
     return [(str(i), part) for i, part in enumerate(node)] if isinstance(node, (list, tuple)) else []
@@ -30,7 +31,8 @@ def _html(name: str, node, opened: int) -> str:
         plain = getattr(node, "__name__", None) or eqx.tree_pformat(node, width=10_000)
         return f"<div>{begin}{escape(plain)}</div>"
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(node, eqx.is_inexact_array)))
-    about = escape(type(node).__name__) + (f" <span style='opacity:.6'>{size:,} numbers</span>" if size else "")
+    about = escape(type(node).__name__) + (
+        f" <span style='opacity:.6'>{size:,} numbers</span>" if size else "")
     inside = "".join(_html(n, part, opened - 1) for n, part in parts)
     return (f"<details{' open' if opened > 0 else ''}><summary>{begin}{about}</summary>"
             f"<div style='margin-left:1.4em'>{inside}</div></details>")
@@ -46,4 +48,5 @@ class Folded:
     def __repr__(self) -> str: return eqx.tree_pformat(self.tree)
 
     def _repr_html_(self) -> str:
-        return f"<div style='font-family:monospace;line-height:1.6'>{_html('', self.tree, self.opened)}</div>"
+        return ("<div style='font-family:monospace;line-height:1.6'>"
+                f"{_html('', self.tree, self.opened)}</div>")

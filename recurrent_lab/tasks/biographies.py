@@ -29,7 +29,8 @@ __all__ = ['World', 'People', 'people', 'fame', 'batch', 'is_value', 'marginals'
 # %% ../../nbs/tasks/biographies.ipynb #22fe9a22
 @dataclass(frozen=True)
 class World:
-    "How many people there are, how many attributes of how many values each, and phrases for each attribute."
+    """How many people there are, how many attributes of how many values each,
+    and phrases for each attribute."""
     people: int
     attributes: int = 3
     values: int = 16
@@ -67,7 +68,8 @@ class People(NamedTuple):
 
 # %% ../../nbs/tasks/biographies.ipynb #8a0b273a
 def people(world: World, *, key: PRNGKeyArray) -> People:
-    "Everyone in a world. No two have both names in common; facts are independent, the k-th value as likely as 1/k."
+    """Everyone in a world. No two have both names in common;
+    facts are independent, the k-th value as likely as 1/k."""
     k_names, k_facts = random.split(key)
     pairs = random.permutation(k_names, world.names**2)[: world.people]
     names = jnp.stack([pairs // world.names, world.names + pairs % world.names], 1)
@@ -76,7 +78,8 @@ def people(world: World, *, key: PRNGKeyArray) -> People:
 
 # %% ../../nbs/tasks/biographies.ipynb #ea0d10ce
 def fame(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array, "people"]:
-    "Weights that sum to one on the people from `start` up to `stop` and fall as rank^-alpha; all three may be traced."
+    """Weights that sum to one on the people from `start` up to `stop` and fall as rank^-alpha;
+    all three may be traced."""
     rank = 1.0 + jnp.arange(world.people) - start
     w = jnp.where((rank >= 1) & (rank <= stop - start), jnp.maximum(rank, 1.0) ** -alpha, 0.0)
     return w / w.sum()
@@ -85,14 +88,15 @@ def fame(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array
 def batch(
     world: World, people: People, w: Float[Array, "people"], n: int, *, key: PRNGKeyArray
 ) -> Int[Array, "n length"]:
-    "`n` biographies of people drawn with weights `w`: for each attribute, in random order, name, name, phrase, value."
+    """`n` biographies of people drawn with weights `w`:
+    for each attribute, in random order, name, name, phrase, value."""
     k_who, k_order, k_phrase = random.split(key, 3)
     who = random.choice(k_who, world.people, (n,), p=w)
-    order = random.uniform(k_order, (n, world.attributes)).argsort(1)                                  # (n, A)
+    order = random.uniform(k_order, (n, world.attributes)).argsort(1)                         # (n, A)
     phrase = random.randint(k_phrase, order.shape, 0, world.phrases)
     value = jnp.take_along_axis(people.facts[who], order, 1)
     first, last = jnp.broadcast_to(people.names[who, :, None], (n, 2, world.attributes)).swapaxes(0, 1)
-    said = 2 * world.names + world.phrases * order + phrase                                            # (n, A)
+    said = 2 * world.names + world.phrases * order + phrase                                   # (n, A)
     answer = world.first_value + world.values * order + value
     return jnp.stack([first, last, said, answer], -1).reshape(n, world.length)
 
@@ -102,7 +106,8 @@ def is_value(world: World, words: Int[Array, "*n"]) -> Bool[Array, "*n"]:
     return words >= world.first_value
 
 # %% ../../nbs/tasks/biographies.ipynb #7aeb3fd9
-def marginals(world: World, people: People, w: Float[Array, "people"]) -> Float[Array, "attributes values"]:
+def marginals(world: World, people: People,
+              w: Float[Array, "people"]) -> Float[Array, "attributes values"]:
     "How common each value of each attribute is among people of weights `w`."
     return jnp.einsum("i,iav->av", w, jax.nn.one_hot(people.facts, world.values))
 
@@ -116,7 +121,8 @@ def ignorance(world: World, people: People, w: Float[Array, "people"]) -> Float[
 def knowledge(
     world: World, logits: Float[Array, "n length words"], words: Int[Array, "n length"]
 ) -> dict[str, Float[Array, ""]]:
-    "Mean over the values in `words` of loss, accuracy and entropy (nats) of `logits[:, t]`, which predict `words[:, t + 1]`."
+    """Mean over the values in `words` of loss, accuracy and entropy (nats) of `logits[:, t]`,
+    which predict `words[:, t + 1]`."""
     p, y = jax.nn.log_softmax(logits[:, :-1]), words[:, 1:]
     loss = -jnp.take_along_axis(p, y[..., None], -1)[..., 0]
     entropy = -(jnp.exp(p) * p).sum(-1)

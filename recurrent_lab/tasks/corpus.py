@@ -31,36 +31,43 @@ PACKAGES = ("equinox", "jax", "jaxtyping", "numpy", "optax", "tqdm")  # what the
 
 
 def sources() -> list[Path]:
-    "The Python files of `PACKAGES` where they are installed, without their tests, in the order of packages and paths."
+    """The Python files of `PACKAGES` where they are installed, without their tests,
+    in the order of packages and paths."""
     folders = [Path(find_spec(name).origin).parent for name in PACKAGES]
     tested = lambda file, folder: any("test" in part for part in file.relative_to(folder).parts)
-    found = [sorted(file for file in folder.rglob("*.py") if not tested(file, folder)) for folder in folders]
+    found = [sorted(file for file in folder.rglob("*.py") if not tested(file, folder))
+             for folder in folders]
     return [file for files in found for file in files]
 
 # %% ../../nbs/tasks/corpus.ipynb #a3f18d01
 def load(path: str | Path | None = None, *, pattern: str = "**/*.txt", every: int = 20) -> Corpus:
-    """The lab's own corpus, or a text file, or the files in a folder that match `pattern`: every `every`-th file is held
-    out, of a single file the last part. FileNotFoundError if there is none; ValueError if one is no text or all are too short."""
+    """The lab's own corpus, or a text file, or the files in a folder that match `pattern`:
+    every `every`-th file is held out, of a single file the last part.
+    FileNotFoundError if there is none; ValueError if one is no text or all are too short."""
     if every < 2: raise ValueError(f"{every=}: at most every second file can be held out")
     files = sources() if path is None else _files(Path(path), pattern)
     texts = [_text(file) for file in files]
     if len(files) > 1:
         held = set(range(every // 2, len(files), every)) or {len(files) - 1}
         pick = lambda items, test: [item for i, item in enumerate(items) if (i in held) == test]
-        (train, test), (f_train, f_test) = ([pick(items, test) for test in (False, True)] for items in (texts, files))
+        (train, test), (f_train, f_test) = ([pick(items, test) for test in (False, True)]
+                                            for items in (texts, files))
     else:
         cut = len(texts[0]) - len(texts[0]) // every
         train, test, f_train, f_test = [texts[0][:cut]], [texts[0][cut:]], files, files
     parts = [np.frombuffer(b"".join(part), np.uint8) for part in (train, test)]
     if min(map(len, parts)) < 2:
         found = f"{len(parts[0])} bytes to learn from and {len(parts[1])} held out"
-        raise ValueError(f"{path} is too short: {found}, where two of each are the least that can be predicted")
+        raise ValueError(f"{path} is too short: {found}, "
+                         "where two of each are the least that can be predicted")
     return Corpus(*parts, tuple(f_train), tuple(f_test))
 
 
 def _files(path, pattern):
     files = sorted(f for f in path.glob(pattern) if f.is_file()) if path.is_dir() else [path]
-    if not files: raise FileNotFoundError(f"no file in the folder {path} matches {pattern!r}: give another pattern")
+    if not files:
+        raise FileNotFoundError(f"no file in the folder {path} matches {pattern!r}: "
+                                "give another pattern")
     if not files[0].is_file(): raise FileNotFoundError(f"no file or folder {path}: expected any text")
     return files
 
@@ -76,7 +83,8 @@ def _text(file):
 def batch(
     data: UInt8[Array, "bytes"], n: int, length: int, *, key: PRNGKeyArray, step: int | Array = 0
 ) -> tuple[Int[Array, "n length"], Int[Array, "n length"]]:
-    """`n` random windows of `length` bytes, and for each byte the one after it: the batch of this key and step.
+    """`n` random windows of `length` bytes, and for each byte the one after it:
+    the batch of this key and step.
 
     Jittable with static `n` and `length`; ValueError if the data are shorter than a window."""
     both = windows(data, n, length + 1, key=jax.random.fold_in(key, step)).astype("int32")
@@ -84,11 +92,13 @@ def batch(
 
 # %% ../../nbs/tasks/corpus.ipynb #1020ed81
 def ngram(corpus: Corpus, order: int = 1) -> float:
-    "Loss of counting on the held-out text, nats a byte: order 0 counts bytes, 1 pairs, 2 triples; each count begins at one."
+    """Loss of counting on the held-out text, nats a byte: order 0 counts bytes, 1 pairs, 2 triples;
+    each count begins at one."""
     if order not in (0, 1, 2): raise ValueError(f"{order=}: counts are kept for orders 0, 1 and 2")
     def followed(data):  # what came before, and the byte
         data = data.astype(int)
-        before = sum((data[order - 1 - i : len(data) - 1 - i] << 8 * i for i in range(order)), np.zeros(len(data) - order, int))
+        before = sum((data[order - 1 - i : len(data) - 1 - i] << 8 * i for i in range(order)),
+                     np.zeros(len(data) - order, int))
         return before, data[order:]
     counts = np.ones((256**order, 256), np.int32)
     np.add.at(counts, followed(corpus.train), 1)

@@ -30,18 +30,22 @@ class Digits(NamedTuple):
 def load(path: str | Path | None = None) -> Digits:
     """The digits, split into 1,442 for training and 355 for testing.
 
-    path: the .npz file; by default the one in the repository's `data/`. Source: UCI, https://doi.org/10.24432/C50P49.
-    Raises FileNotFoundError if it is not there and ValueError if it holds something else. No pickle is loaded."""
-    path = Path(str(files("recurrent_lab"))).parent / "data" / "digits.npz" if path is None else Path(path)
+    path: the .npz file; by default the one in the repository's `data/`.
+    Source: UCI, https://doi.org/10.24432/C50P49. Raises FileNotFoundError if it is not there
+    and ValueError if it holds something else. No pickle is loaded."""
+    path = (Path(str(files("recurrent_lab"))).parent / "data" / "digits.npz" if path is None
+            else Path(path))
     images, labels = _read(path)
-    rank = (np.cumsum(labels[:, None] == np.arange(10), 0) - 1)[np.arange(len(labels)), labels]  # how many of its class before
+    # how many of its class stand before each image
+    rank = (np.cumsum(labels[:, None] == np.arange(10), 0) - 1)[np.arange(len(labels)), labels]
     test = rank % 5 == 4
     x, y = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
     return Digits(x[~test], y[~test], x[test], y[test])
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    what = "`images` (1797, 8, 8) and `labels` (1797,) in uint8; data/digits.README.md in the repository says how to make it"
+    what = ("`images` (1797, 8, 8) and `labels` (1797,) in uint8; "
+            "data/digits.README.md in the repository says how to make it")
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: expected the digits, {what}")
     try:
@@ -49,14 +53,16 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
             images, labels = f["images"], f["labels"]
     except (ValueError, KeyError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as e:
         raise ValueError(f"{path} does not hold the digits: expected {what}") from e
-    if images.shape != (1797, 8, 8) or labels.shape != (1797,) or labels.dtype != np.uint8 or images.dtype != np.uint8:
-        raise ValueError(f"{path} holds images {images.shape} and labels {labels.shape}: expected {what}")
+    if (images.shape != (1797, 8, 8) or labels.shape != (1797,)
+            or labels.dtype != np.uint8 or images.dtype != np.uint8):
+        raise ValueError(f"{path} holds images {images.shape} and labels {labels.shape}: "
+                         f"expected {what}")
     return images, labels
 
 # %% ../../nbs/tasks/digits.ipynb #033df998
 def sequences(
     images: UInt8[Array, "n 8 8"],
-    permutation: Int[Array, "64"] | None = None,  # order in which the pixels are read; row by row if None
+    permutation: Int[Array, "64"] | None = None,  # order in which the pixels are read; None: row by row
 ) -> Float[Array, "n 64 1"]:
     "Images as sequences of 64 pixels, scaled from 0…16 to [-1, 1]."
     x = jnp.reshape(images, (-1, 64, 1)).astype(jnp.float32) / 8 - 1  # (n, 64, 1)
@@ -69,6 +75,7 @@ def permutation(*, key: PRNGKeyArray) -> Int[Array, "64"]:
 
 # %% ../../nbs/tasks/digits.ipynb #eae63a58
 def batch(data: PyTree[Array, "..."], n: int, *, key: PRNGKeyArray) -> PyTree[Array, "..."]:
-    "The same `n` rows of every array in `data`, drawn with replacement; for any data set of arrays with a common first axis."
+    """The same `n` rows of every array in `data`, drawn with replacement;
+    for any data set of arrays with a common first axis."""
     rows = jax.random.randint(key, (n,), 0, len(jax.tree.leaves(data)[0]))
     return jax.tree.map(lambda a: jnp.asarray(a)[rows], data)

@@ -13,11 +13,15 @@ from jaxtyping import Array, Int, PRNGKeyArray
 __all__ = ['batch']
 
 # %% ../../nbs/tasks/induction_heads.ipynb #c9ea6e40
-def batch(n: int, *, length: int, vocab: int = 16, key: PRNGKeyArray) -> tuple[Int[Array, "n length"], Int[Array, "n"]]:
-    """`n` sequences of `length` tokens and the answers at their last place; token `vocab - 1` is the special one.
+def batch(n: int, *, length: int, vocab: int = 16,
+          key: PRNGKeyArray) -> tuple[Int[Array, "n length"], Int[Array, "n"]]:
+    """`n` sequences of `length` tokens and the answers at their last place;
+    token `vocab - 1` is the special one.
 
-    Chance 1/(vocab - 1), optimum 1. Sizes are static under jit. Source: 2402.19427, section 6.2 (length 256)."""
-    if length < 3 or vocab < 3: raise ValueError(f"{length=}, {vocab=}: need at least three tokens, of three kinds")
+    Chance 1/(vocab - 1), optimum 1. Sizes are static under jit.
+    Source: 2402.19427, section 6.2 (length 256)."""
+    if length < 3 or vocab < 3:
+        raise ValueError(f"{length=}, {vocab=}: need at least three tokens, of three kinds")
     noise, places = jax.random.split(key)
     rows, where = jnp.arange(n), jax.random.randint(places, (n,), 0, length - 2)  # (n,)
     x = jax.random.randint(noise, (n, length), 0, vocab - 1)

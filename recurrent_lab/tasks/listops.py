@@ -28,7 +28,8 @@ def encode(expression: str) -> UInt[np.ndarray, "length"]:
     try:
         return np.array([_INDEX[word] for word in words], np.uint8)
     except KeyError as e:
-        raise ValueError(f"{e.args[0]!r} is no ListOps token: allowed are {' '.join(TOKENS[1:])} and parentheses, with spaces between") from None
+        raise ValueError(f"{e.args[0]!r} is no ListOps token: allowed are {' '.join(TOKENS[1:])} "
+                         "and parentheses, with spaces between") from None
 
 
 def decode(tokens: UInt[np.ndarray, "length"]) -> str:
@@ -68,28 +69,35 @@ class Sequences(NamedTuple):
         return self.tokens != 0
 
 # %% ../../nbs/tasks/listops.ipynb #577d2ce5
-def _grow(trees: int, min_length: int, max_length: int, max_depth: int, max_args: int, rng: np.random.Generator) -> list:
-    "The levels of those of `trees` random trees that have an allowed length: (token, number of children, tree) of each node."
+def _grow(trees: int, min_length: int, max_length: int, max_depth: int, max_args: int,
+          rng: np.random.Generator) -> list:
+    """The levels of those of `trees` random trees that have an allowed length:
+    (token, number of children, tree) of each node."""
     tree, length, levels = np.arange(trees), np.zeros(trees, int), []
     for depth in range(max_depth):
         length += np.bincount(tree, minlength=trees)
         operator = (rng.random(len(tree)) < 0.25) & (length[tree] < max_length) & (depth < max_depth - 1)
         length += np.bincount(tree[operator], minlength=trees)  # its closing bracket
-        token = np.where(operator, rng.integers(MIN, SM + 1, len(tree)), rng.integers(ZERO, ZERO + 10, len(tree)))
+        token = np.where(operator, rng.integers(MIN, SM + 1, len(tree)),
+                         rng.integers(ZERO, ZERO + 10, len(tree)))
         children = np.where(operator, rng.integers(2, max_args + 1, len(tree)), 0)
         levels.append((token, children, tree))
         tree = np.repeat(tree, children)  # siblings stand together
     keep = (min_length < length) & (length < max_length)
     number = np.cumsum(keep) - 1
-    return [(token[keep[tree]], children[keep[tree]], number[tree[keep[tree]]]) for token, children, tree in levels]
+    return [(token[keep[tree]], children[keep[tree]], number[tree[keep[tree]]])
+            for token, children, tree in levels]
 
 # %% ../../nbs/tasks/listops.ipynb #849481e8
 def _apply(operator, children, value):
-    "Values of the operators of one level from the `value`s of the level below, where siblings stand together."
+    """Values of the operators of one level from the `value`s of the level below,
+    where siblings stand together."""
     start = np.cumsum(children) - children
-    middle = np.sort(10 * np.repeat(np.arange(len(children)), children) + value) % 10  # sorted among siblings
+    # sorted among siblings
+    middle = np.sort(10 * np.repeat(np.arange(len(children)), children) + value) % 10
     halfway = (middle[start + (children - 1) // 2] + middle[start + children // 2]) // 2
-    results = np.minimum.reduceat(value, start), np.maximum.reduceat(value, start), halfway, np.add.reduceat(value, start) % 10
+    results = (np.minimum.reduceat(value, start), np.maximum.reduceat(value, start), halfway,
+               np.add.reduceat(value, start) % 10)
     return np.choose(operator - MIN, results)
 
 
@@ -111,37 +119,45 @@ def _flatten(levels: list, max_length: int) -> Sequences:
         operator = children > 0
         tokens[tree, position] = token
         tokens[tree[operator], (position + length)[operator] - 1] = END
-        before = np.concatenate([[0], np.cumsum(inside)])  # what stands before each node of the next level
-        position = before[:-1] + np.repeat(position + 1 - before[np.cumsum(children) - children], children)
+        before = np.concatenate([[0], np.cumsum(inside)])  # what stands before a node of the next level
+        position = before[:-1] + np.repeat(position + 1 - before[np.cumsum(children) - children],
+                                           children)
     return Sequences(tokens, value.astype(np.int32))
 
 # %% ../../nbs/tasks/listops.ipynb #728adc4f
 def generate(
-    n: int, *, min_length: int = 500, max_length: int = 2000, max_depth: int = 10, max_args: int = 10, key: PRNGKeyArray
+    n: int, *, min_length: int = 500, max_length: int = 2000, max_depth: int = 10, max_args: int = 10,
+    key: PRNGKeyArray
 ) -> Sequences:
-    """`n` random expressions with `min_length` < length < `max_length` tokens, padded to `max_length`, and what they come to.
+    """`n` random expressions with `min_length` < length < `max_length` tokens, padded to `max_length`,
+    and what they come to.
 
-    The defaults and the distribution are Long Range Arena's; brackets count as tokens, parentheses do not. Arrays are numpy's,
-    drawn by a generator that `key` seeds: not for use inside jit. Draws are independent, so short expressions may repeat.
-    ValueError if fewer than one tree in 10,000 has such a length; a larger `max_depth` makes longer ones."""
+    The defaults and the distribution are Long Range Arena's; brackets count as tokens,
+    parentheses do not. Arrays are numpy's, drawn by a generator that `key` seeds:
+    not for use inside jit. Draws are independent, so short expressions may repeat. ValueError
+    if fewer than one tree in 10,000 has such a length; a larger `max_depth` makes longer ones."""
     if n < 1 or max_args < 2 or max_depth < 1 or max_length < min_length + 2:
-        raise ValueError(f"{min_length=}, {max_length=}, {max_depth=}, {max_args=}: need {n=} >= 1, max_args >= 2, max_depth >= 1 and a length between the two")
+        raise ValueError(f"{min_length=}, {max_length=}, {max_depth=}, {max_args=}: need {n=} >= 1, "
+                         "max_args >= 2, max_depth >= 1 and a length between the two")
     rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,))))
     parts, found, tried = [], 0, 0
     while found < n:
         parts.append(_flatten(_grow(1024, min_length, max_length, max_depth, max_args, rng), max_length))
         found, tried = found + len(parts[-1].labels), tried + 1024
         if found * 10_000 < tried - 100_000:
-            raise ValueError(f"only {found} of {tried} expressions have {min_length} < length < {max_length} with {max_depth=}, {max_args=}: change one")
+            raise ValueError(f"only {found} of {tried} expressions have {min_length} < length < "
+                             f"{max_length} with {max_depth=}, {max_args=}: change one")
     return Sequences(*(np.concatenate(arrays)[:n] for arrays in zip(*parts)))
 
 # %% ../../nbs/tasks/listops.ipynb #29e1dc23
 def read(path: str | Path, length: int | None = None) -> Sequences:
-    """A TSV file of Long Range Arena, columns Source and Target, padded to `length` or to its longest expression.
+    """A TSV file of Long Range Arena, columns Source and Target,
+    padded to `length` or to its longest expression.
 
     FileNotFoundError or ValueError name the file and line, what was expected and where to get it."""
     path = Path(path)
-    what = "a Long Range Arena ListOps table (tab-separated, header `Source\\tTarget`, in listops-1000/ of https://storage.googleapis.com/long-range-arena/lra_release.gz)"
+    what = ("a Long Range Arena ListOps table (tab-separated, header `Source\\tTarget`, "
+            "in listops-1000/ of https://storage.googleapis.com/long-range-arena/lra_release.gz)")
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: expected {what}")
     lines = path.read_text(errors="replace").splitlines()
@@ -151,7 +167,8 @@ def read(path: str | Path, length: int | None = None) -> Sequences:
     for number, line in enumerate(lines[1:], 2):
         source, tab, target = line.partition("\t")
         if not tab or target not in list("0123456789"):
-            raise ValueError(f"{path}, line {number}: expected an expression, a tab and a digit, as in {what}")
+            raise ValueError(f"{path}, line {number}: expected an expression, a tab and a digit, "
+                             f"as in {what}")
         try:
             rows.append(encode(source))
         except ValueError as e:

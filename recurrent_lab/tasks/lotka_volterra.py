@@ -23,8 +23,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 __all__ = ['populations', 'batch']
 
 # %% ../../nbs/tasks/lotka_volterra.ipynb #36ea0292
-def populations(u: Float[Array, "T"], *, dt: float = 0.25, growth: float = 1.0, death: float = 1.0, substeps: int = 4) -> Float[Array, "T 2"]:
-    "Logarithms (p, q) of prey and predators at the end of each step of length `dt`; growth is α, death is γ."
+def populations(u: Float[Array, "T"], *, dt: float = 0.25, growth: float = 1.0, death: float = 1.0,
+                substeps: int = 4) -> Float[Array, "T 2"]:
+    """Logarithms (p, q) of prey and predators at the end of each step of length `dt`;
+    growth is α, death is γ."""
     def velocity(s, u):
         p, q = s
         return jnp.stack([growth * (1 - jnp.exp(q)) + u, death * (jnp.exp(p) - 1)])
@@ -42,7 +44,9 @@ def populations(u: Float[Array, "T"], *, dt: float = 0.25, growth: float = 1.0, 
     return lax.scan(advance, jnp.zeros(2, u.dtype), u)[1]
 
 # %% ../../nbs/tasks/lotka_volterra.ipynb #be0b3243
-def batch(n: int, *, length: int, amplitude: float = 0.8, dt: float = 0.25, key: PRNGKeyArray) -> tuple[Float[Array, "n length 1"], Float[Array, "n length 2"]]:
-    "`n` controls, independent N(0, amplitude²) at each step, and the logarithms of the populations they drive."
+def batch(n: int, *, length: int, amplitude: float = 0.8, dt: float = 0.25,
+          key: PRNGKeyArray) -> tuple[Float[Array, "n length 1"], Float[Array, "n length 2"]]:
+    """`n` controls, independent N(0, amplitude²) at each step,
+    and the logarithms of the populations they drive."""
     u = amplitude * jax.random.normal(key, (n, length))
     return u[:, :, None], jax.vmap(lambda u: populations(u, dt=dt))(u)

@@ -42,17 +42,21 @@ def _padded(texts: list[bytes], length: int) -> UInt16[np.ndarray, "n length"]:
 
 # %% ../../nbs/tasks/lra.ipynb #a1164041
 def listops(folder: str | Path, split: str = "train") -> Sequences:
-    """ListOps from `folder`/basic_{train,val,test}.tsv, padded to 2000 tokens of `recurrent_lab.tasks.listops.TOKENS`.
+    """ListOps from `folder`/basic_{train,val,test}.tsv,
+    padded to 2000 tokens of `recurrent_lab.tasks.listops.TOKENS`.
 
     split: train (96,000), valid (2,000) or test (2,000)."""
-    return read(Path(folder) / f"basic_{_named(split, train='train', valid='val', test='test')}.tsv", 2000)
+    return read(Path(folder) / f"basic_{_named(split, train='train', valid='val', test='test')}.tsv",
+                2000)
 
 
 def text(folder: str | Path, split: str = "train", length: int = 4000) -> Sequences:
-    """IMDB reviews from `folder`/{train,test}/{neg,pos}/*.txt: bytes + 1, cut at `length`; label 1 is positive.
+    """IMDB reviews from `folder`/{train,test}/{neg,pos}/*.txt: bytes + 1, cut at `length`;
+    label 1 is positive.
 
     split: train or test, 25,000 each. All negative ones come first."""
-    what = "reviews of IMDB, one per file (unpack the archive of https://ai.stanford.edu/~amaas/data/sentiment and give its folder aclImdb)"
+    what = ("reviews of IMDB, one per file (unpack the archive of "
+            "https://ai.stanford.edu/~amaas/data/sentiment and give its folder aclImdb)")
     texts, labels = [], []
     for label, name in enumerate(("neg", "pos")):
         where = _need(Path(folder) / _named(split, train="train", test="test") / name, what)
@@ -65,11 +69,15 @@ def text(folder: str | Path, split: str = "train", length: int = 4000) -> Sequen
 
 # %% ../../nbs/tasks/lra.ipynb #c50f4371
 def retrieval(folder: str | Path, split: str = "train", length: int = 4000) -> Sequences:
-    """Pairs of papers from `folder`/new_aan_pairs.{train,eval,test}.tsv: bytes + 1, cut at `length`; label 1: one cites the other.
+    """Pairs of papers from `folder`/new_aan_pairs.{train,eval,test}.tsv: bytes + 1, cut at `length`;
+    label 1: one cites the other.
 
     Lines are label, id, id, text, text with tabs between and no header. split: train, valid or test."""
-    what = f"pairs of papers, one `label, id, id, text, text` a line with tabs between ({_RELEASE}, folder tsv_data)"
-    path = _need(Path(folder) / f"new_aan_pairs.{_named(split, train='train', valid='eval', test='test')}.tsv", what)
+    what = ("pairs of papers, one `label, id, id, text, text` a line with tabs between "
+            f"({_RELEASE}, folder tsv_data)")
+    path = _need(
+        Path(folder) / f"new_aan_pairs.{_named(split, train='train', valid='eval', test='test')}.tsv",
+        what)
     texts, labels = [], []
     with open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -88,40 +96,52 @@ class Images(NamedTuple):
 
 # %% ../../nbs/tasks/lra.ipynb #d663e162
 def cifar10(folder: str | Path, split: str = "train") -> Images:
-    """CIFAR-10 in colour, (n, 32, 32, 3), from the binary version's data_batch_{1…5}.bin and test_batch.bin.
+    """CIFAR-10 in colour, (n, 32, 32, 3),
+    from the binary version's data_batch_{1…5}.bin and test_batch.bin.
 
     split: train (50,000) or test (10,000). Long Range Arena reads it grey: `grey`."""
-    what = "records of 1 + 3072 bytes (unpack the binary version from https://www.cs.toronto.edu/~kriz/cifar.html and give its folder cifar-10-batches-bin)"
+    what = ("records of 1 + 3072 bytes (unpack the binary version from "
+            "https://www.cs.toronto.edu/~kriz/cifar.html and give its folder cifar-10-batches-bin)")
     records = []
-    for name in _named(split, train="data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5", test="test_batch").split():
+    for name in _named(split, train="data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5",
+                       test="test_batch").split():
         path = _need(Path(folder) / f"{name}.bin", what)
         data = np.frombuffer(path.read_bytes(), np.uint8)
         if not len(data) or len(data) % 3073 or data[::3073].max() > 9:
             raise ValueError(f"{path} ({len(data)} bytes) is no CIFAR-10 batch: expected {what}")
         records.append(data.reshape(-1, 3073))
     records = np.concatenate(records)
-    return Images(records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0].astype(np.int32))
+    return Images(records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1),
+                  records[:, 0].astype(np.int32))
 
 
 def grey(images: UInt8[np.ndarray, "*n 3"]) -> Float32[np.ndarray, "*n"]:
-    "The luma of colour images (…, 3), 0 to 255 in float32, with the weights Long Range Arena's pipeline takes from TensorFlow."
+    """The luma of colour images (…, 3), 0 to 255 in float32,
+    with the weights Long Range Arena's pipeline takes from TensorFlow."""
     return images.astype(np.float32) @ np.array([0.2989, 0.5870, 0.1140], np.float32)
 
 
-def sequences(images: Num[np.ndarray, "n height width *channels"]) -> Float32[np.ndarray, "n steps channels"]:
-    "Grey or colour images as sequences of height·width pixels, row by row, scaled to [-1, 1]; numpy or jax."
+def sequences(
+    images: Num[np.ndarray, "n height width *channels"],
+) -> Float32[np.ndarray, "n steps channels"]:
+    """Grey or colour images as sequences of height·width pixels, row by row, scaled to [-1, 1];
+    numpy or jax."""
     channels = images.shape[3] if images.ndim == 4 else 1
     return images.reshape(len(images), -1, channels).astype(np.float32) / 127.5 - 1
 
 # %% ../../nbs/tasks/lra.ipynb #b1064b7d
 def pathfinder(folder: str | Path) -> Images:
-    """Pathfinder images with label 1 where a dashed path joins the two discs, in the order of `folder`/metadata/*.npy (text).
+    """Pathfinder images with label 1 where a dashed path joins the two discs,
+    in the order of `folder`/metadata/*.npy (text).
 
-    folder: one level, e.g. pathfinder32/curv_contour_length_14 (Pathfinder) or pathfinder128/curv_contour_length_14 (PathX).
-    There is no split on disk; Long Range Arena takes 80, 10 and 10 %. Reads PNGs with Pillow. ValueError names
-    a damaged image; the release has one, the empty imgs/0/sample_172.png of pathfinder32/curv_baseline: delete its line."""
-    what = f"Long Range Arena's Pathfinder with its folders metadata and imgs ({_RELEASE}; give e.g. pathfinder32/curv_contour_length_14)"
-    lists = sorted(_need(Path(folder) / "metadata", what).glob("*.npy"), key=lambda f: (len(f.name), f.name))
+    folder: one level, e.g. pathfinder32/curv_contour_length_14 (Pathfinder)
+    or pathfinder128/curv_contour_length_14 (PathX). There is no split on disk; Long Range Arena takes
+    80, 10 and 10 %. Reads PNGs with Pillow. ValueError names a damaged image; the release has one,
+    the empty imgs/0/sample_172.png of pathfinder32/curv_baseline: delete its line."""
+    what = (f"Long Range Arena's Pathfinder with its folders metadata and imgs ({_RELEASE}; "
+            "give e.g. pathfinder32/curv_contour_length_14)")
+    lists = sorted(_need(Path(folder) / "metadata", what).glob("*.npy"),
+                   key=lambda f: (len(f.name), f.name))
     if not lists:
         raise FileNotFoundError(f"no *.npy in {Path(folder) / 'metadata'}: expected {what}")
     images, labels = [], []
@@ -129,11 +149,13 @@ def pathfinder(folder: str | Path) -> Images:
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             fields = line.decode("utf-8", "replace").split()
             if len(fields) < 4 or fields[3] not in ("0", "1"):
-                raise ValueError(f"{path}, line {number}: expected text `folder file number label ...` of {what}")
+                raise ValueError(f"{path}, line {number}: expected text "
+                                 f"`folder file number label ...` of {what}")
             images.append(_png(_need(Path(folder) / fields[0] / fields[1], what), what))
             labels.append(int(fields[3]))
             if images[-1].shape != images[0].shape:
-                raise ValueError(f"{path}, line {number}: {fields[1]} has {images[-1].shape} pixels, the images before it {images[0].shape}")
+                raise ValueError(f"{path}, line {number}: {fields[1]} has {images[-1].shape} pixels, "
+                                 f"the images before it {images[0].shape}")
     return Images(np.stack(images), np.array(labels, np.int32))
 
 
@@ -141,9 +163,11 @@ def _png(path: Path, what: str) -> UInt8[np.ndarray, "height width"]:
     try:
         from PIL import Image
     except ImportError as e:
-        raise ImportError("Pathfinder's images are PNGs, read with Pillow: pip install 'recurrent_lab[lab]'") from e
+        raise ImportError("Pathfinder's images are PNGs, read with Pillow: "
+                          "pip install 'recurrent_lab[lab]'") from e
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("L"))
     except (OSError, SyntaxError) as e:
-        raise ValueError(f"{path} ({path.stat().st_size} bytes) is no readable PNG: expected one of {what}") from e
+        raise ValueError(f"{path} ({path.stat().st_size} bytes) is no readable PNG: "
+                         f"expected one of {what}") from e

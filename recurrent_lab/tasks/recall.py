@@ -16,11 +16,14 @@ __all__ = ['batch']
 def batch(
     n: int, *, length: int, symbols: int = 8, items: int = 1, key: PRNGKeyArray
 ) -> tuple[Float[Array, "n length width"], Int[Array, "n items"]]:
-    """`n` sequences of `length` steps, one-hot with width 2·symbols + 1, and the letters shown in their first `items` steps.
+    """`n` sequences of `length` steps, one-hot with width 2·symbols + 1,
+    and the letters shown in their first `items` steps.
 
-    The answers belong to the outputs at the last `items` steps. Chance 1/symbols, optimum 1. Sizes are static under jit."""
+    The answers belong to the outputs at the last `items` steps. Chance 1/symbols, optimum 1.
+    Sizes are static under jit."""
     if length < 2 * items or items < 1 or symbols < 2:
-        raise ValueError(f"{length=}, {items=}, {symbols=}: need at least two symbols, one item and length >= 2 * items")
+        raise ValueError(f"{length=}, {items=}, {symbols=}: need at least two symbols, one item "
+                         "and length >= 2 * items")
     letters, noise = jax.random.split(key)
     y = jax.random.randint(letters, (n, items), 0, symbols)  # (n, items)
     wait = jax.random.randint(noise, (n, length - 2 * items), symbols, 2 * symbols)

@@ -16,11 +16,14 @@ __all__ = ['batch']
 def batch(
     n: int, *, length: int, items: int = 16, vocab: int = 16, key: PRNGKeyArray
 ) -> tuple[Int[Array, "n length"], Int[Array, "n items"]]:
-    """`n` sequences of `length` tokens and the symbols in them, which are the answers at the last `items` places.
+    """`n` sequences of `length` tokens and the symbols in them,
+    which are the answers at the last `items` places.
 
-    Chance 1/(vocab - 2), optimum 1. Sizes are static under jit. Source: 2402.19427, section 6.2 (length 1024)."""
+    Chance 1/(vocab - 2), optimum 1. Sizes are static under jit.
+    Source: 2402.19427, section 6.2 (length 1024)."""
     if length < 2 * items or items < 1 or vocab < 4:
-        raise ValueError(f"{length=}, {items=}, {vocab=}: need two symbols besides noise and question, one item, length >= 2 * items")
+        raise ValueError(f"{length=}, {items=}, {vocab=}: need two symbols besides noise and question, "
+                         "one item, length >= 2 * items")
     places, letters = jax.random.split(key)
     y = jax.random.randint(letters, (n, items), 1, vocab - 1)  # (n, items)
     order = jax.random.uniform(places, (n, length - items)).argsort(-1)

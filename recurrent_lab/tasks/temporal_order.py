@@ -13,10 +13,13 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 __all__ = ['batch']
 
 # %% ../../nbs/tasks/temporal_order.ipynb #8f4f4761
-def batch(n: int, *, length: int, key: PRNGKeyArray) -> tuple[Float[Array, "n length 6"], Int[Array, "n"]]:
-    """`n` sequences of `length` ≥ 10 steps, one-hot over A, B, c, d, e, f, and their classes: 0 AA, 1 AB, 2 BA, 3 BB.
+def batch(n: int, *, length: int,
+          key: PRNGKeyArray) -> tuple[Float[Array, "n length 6"], Int[Array, "n"]]:
+    """`n` sequences of `length` ≥ 10 steps, one-hot over A, B, c, d, e, f, and their classes:
+    0 AA, 1 AB, 2 BA, 3 BB.
 
-    Pure in `key`; `n` and `length` are static under jit. Source: 1211.5063, the temporal order problem."""
+    Pure in `key`; `n` and `length` are static under jit.
+    Source: 1211.5063, the temporal order problem."""
     if length < 10:
         raise ValueError(f"{length=}: the temporal-order task needs at least 10 steps")
     where_1, where_2, which, noise = jax.random.split(key, 4)

@@ -17,22 +17,27 @@ __all__ = ['load', 'split', 'windows']
 
 # %% ../../nbs/tasks/text.ipynb #5bad2fc4
 def load(path: str | Path, pattern: str = "**/*.txt") -> UInt8[np.ndarray, "bytes"]:
-    """The bytes of a file, or of all files in a folder that match `pattern`, in the order of their paths.
+    """The bytes of a file, or of all files in a folder that match `pattern`,
+    in the order of their paths.
 
-    FileNotFoundError if there is no such file or none matches; ValueError if there is nothing in them."""
+    FileNotFoundError if there is no such file or none matches;
+    ValueError if there is nothing in them."""
     path = Path(path)
     files = sorted(f for f in path.glob(pattern) if f.is_file()) if path.is_dir() else [path]
     if not files:
-        raise FileNotFoundError(f"no file in the folder {path} matches {pattern!r}: expected text files there, or give another pattern")
+        raise FileNotFoundError(f"no file in the folder {path} matches {pattern!r}: "
+                                "expected text files there, or give another pattern")
     if not files[0].is_file():
-        raise FileNotFoundError(f"no file or folder {path}: expected any text, for example enwik8 from https://mattmahoney.net/dc/textdata.html")
+        raise FileNotFoundError(f"no file or folder {path}: expected any text, for example enwik8 "
+                                "from https://mattmahoney.net/dc/textdata.html")
     data = np.frombuffer(b"".join(f.read_bytes() for f in files), np.uint8)
     if not len(data):
         raise ValueError(f"{path} is empty: expected text in {len(files)} file(s)")
     return data
 
 
-def split(data: UInt8[np.ndarray, "bytes"], valid: float = 0.1) -> tuple[UInt8[np.ndarray, "_"], UInt8[np.ndarray, "_"]]:
+def split(data: UInt8[np.ndarray, "bytes"],
+          valid: float = 0.1) -> tuple[UInt8[np.ndarray, "_"], UInt8[np.ndarray, "_"]]:
     "Training part and validation part: the last `valid` of the bytes, 0 < valid < 1."
     if not 0 < valid < 1:
         raise ValueError(f"{valid=}: the share of the validation part must lie between 0 and 1")
@@ -40,10 +45,13 @@ def split(data: UInt8[np.ndarray, "bytes"], valid: float = 0.1) -> tuple[UInt8[n
     return data[:cut], data[cut:]
 
 # %% ../../nbs/tasks/text.ipynb #2b5265e5
-def windows(data: UInt8[Array, "bytes"], n: int, length: int, *, key: PRNGKeyArray) -> UInt8[Array, "n length"]:
-    """`n` random windows of `length` bytes; ask for one more than the model reads, to have the byte after each.
+def windows(data: UInt8[Array, "bytes"], n: int, length: int, *,
+            key: PRNGKeyArray) -> UInt8[Array, "n length"]:
+    """`n` random windows of `length` bytes; ask for one more than the model reads,
+    to have the byte after each.
 
-    Jittable with static `n` and `length`. Pass a large `data` through jit's arguments: what jit closes over is compiled in."""
+    Jittable with static `n` and `length`. Pass a large `data` through jit's arguments:
+    what jit closes over is compiled in."""
     if length > len(data):
         raise ValueError(f"{length=}: the data has only {len(data)} bytes")
     start = jax.random.randint(key, (n, 1), 0, len(data) - length + 1)

@@ -27,13 +27,16 @@ def run_keys(key: Key[Array, ""], seeds: Int[Array, " R"]) -> Key[Array, " R"]:
 def start(init: Callable, hyper: dict[str, Array], keys: Key[Array, " R"]) -> PyTree:
     "The initial states of all runs, stacked along a new leading axis."
     states = eqx.filter_vmap(lambda hyper, key: init(hyper, key=jr.fold_in(key, 0)))(hyper, keys)
-    return jax.tree.map(lambda a: jnp.asarray(a, dtype=a.dtype) if eqx.is_array(a) else a, states)  # no weak types
+    # no weak types
+    return jax.tree.map(lambda a: jnp.asarray(a, dtype=a.dtype) if eqx.is_array(a) else a, states)
 
 # %% ../../nbs/training/advance.ipynb #2dbcc9c9
 @eqx.filter_jit
-def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array], keys: Array,
-            done: Array, begin: Array, length: Array) -> tuple[PyTree, Float[Array, "R every M"]]:
-    "Steps `done + begin + 1 ... done + begin + length`, whose metrics go to the rows `begin ...` of the log."
+def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array],
+            keys: Array, done: Array, begin: Array, length: Array,
+            ) -> tuple[PyTree, Float[Array, "R every M"]]:
+    """Steps `done + begin + 1 ... done + begin + length`,
+    whose metrics go to the rows `begin ...` of the log."""
 
     def one(state, log, hyper, key):
         def body(i, carry):
@@ -50,13 +53,16 @@ def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict
 
 @eqx.filter_jit
 def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Array,
-           hyper: dict[str, Array], alive: Array) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
-    "The evaluation after the last step, which runs are still finite, and their new states; of the others the old ones."
+           hyper: dict[str, Array], alive: Array,
+           ) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
+    """The evaluation after the last step, which runs are still finite, and their new states;
+    of the others the old ones."""
 
     def one(old, new, log, hyper, alive):
         final = _row(evaluate(new, hyper), names)
         finite = alive & jnp.isfinite(log).all() & jnp.isfinite(final).all()
-        return jax.tree.map(lambda a, b: jnp.where(finite, a, b) if eqx.is_array(a) else a, new, old), final, finite
+        return jax.tree.map(lambda a, b: jnp.where(finite, a, b) if eqx.is_array(a) else a,
+                            new, old), final, finite
 
     return eqx.filter_vmap(one)(old, new, log, hyper, alive)
 
@@ -70,16 +76,19 @@ def at_once(n: int) -> list[tuple[int, int]]:
     return [(0, n)]
 
 
-def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state: PyTree, hyper: dict[str, Array],
-            keys: Key[Array, " R"], alive: Bool[Array, " R"], done: int, n: int, strides: Callable = at_once,
+def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state: PyTree,
+            hyper: dict[str, Array], keys: Key[Array, " R"], alive: Bool[Array, " R"], done: int, n: int,
+            strides: Callable = at_once,
             ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"]]:
-    """Steps `done + 1 ... done + n` of every run, `n <= every`; `strides(n)` gives (begin, length) of each call.
+    """Steps `done + 1 ... done + n` of every run, `n <= every`;
+    `strides(n)` gives (begin, length) of each call.
 
-    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last, and which runs
-    are still finite."""
+    Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last,
+    and which runs are still finite."""
     new, log = state, jnp.zeros((len(keys), every, len(names[0])))
     for begin, length in strides(n):
-        new, log = _stride(step, names[0], new, log, hyper, keys, *map(jnp.asarray, (done, begin, length)))
+        new, log = _stride(step, names[0], new, log, hyper, keys,
+                           *map(jnp.asarray, (done, begin, length)))
         log.block_until_ready()
     kept, final, finite = _judge(evaluate, names[1], state, new, log, hyper, alive)
     return kept, log, final, finite
@@ -90,20 +99,30 @@ def nothing(state: PyTree, hyper: dict[str, Array]) -> dict:
     return {}
 
 # %% ../../nbs/training/advance.ipynb #3eab3df3
-def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[str, Array], keys: Key[Array, " R"],
-                 columns: set[str] = frozenset()) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    "The names of the metrics of `step` and of `evaluate`; TypeError or ValueError if either cannot be trained with."
-    new, logged = eqx.filter_eval_shape(eqx.filter_vmap(lambda s, h, k: step(s, h, key=k)), state, hyper, keys)
+def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[str, Array],
+                 keys: Key[Array, " R"], columns: set[str] = frozenset(),
+                 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the metrics of `step` and of `evaluate`;
+    TypeError or ValueError if either cannot be trained with."""
+    new, logged = eqx.filter_eval_shape(eqx.filter_vmap(lambda s, h, k: step(s, h, key=k)),
+                                        state, hyper, keys)
     final = eqx.filter_eval_shape(eqx.filter_vmap(evaluate), state, hyper)
     _same_kind(state, new)
     taken = set(columns)
     for function, metrics in (("step", logged), ("evaluate", final)):
-        if not isinstance(metrics, dict): raise TypeError(f"train: the metrics of {function} must be a dict of scalars, not {type(metrics).__name__}")
+        if not isinstance(metrics, dict):
+            raise TypeError(f"train: the metrics of {function} must be a dict of scalars, "
+                            f"not {type(metrics).__name__}")
         for name, value in metrics.items():
-            if shape := jnp.shape(value)[1:]: raise ValueError(f"train: metric {name!r} of {function} must be a scalar, not of shape {shape}")
-            if name in taken: raise ValueError(f"train: {function} returns a metric {name!r}, but the table has such a column already")
+            if shape := jnp.shape(value)[1:]:
+                raise ValueError(f"train: metric {name!r} of {function} must be a scalar, "
+                                 f"not of shape {shape}")
+            if name in taken:
+                raise ValueError(f"train: {function} returns a metric {name!r}, "
+                                 "but the table has such a column already")
             taken.add(name)
-    if not (logged or final): raise ValueError("train: step returns no metric, so there is nothing to log")
+    if not (logged or final):
+        raise ValueError("train: step returns no metric, so there is nothing to log")
     return tuple(logged), tuple(final)
 
 
@@ -111,7 +130,8 @@ def _same_kind(old: PyTree, new: PyTree) -> None:
     was, now = _kinds(old), _kinds(new)
     for name in was | now:
         if was.get(name) != now.get(name):
-            raise TypeError(f"train: step must return the kind of state it is given, but {name} was {was.get(name, 'absent')} "
+            raise TypeError("train: step must return the kind of state it is given, "
+                            f"but {name} was {was.get(name, 'absent')} "
                             f"and became {now.get(name, 'absent')}")
 
 
@@ -119,4 +139,5 @@ def _kinds(tree: PyTree) -> dict[str, str]:
     def kind(leaf):
         if hasattr(leaf, "dtype"): return f"{leaf.dtype}[{','.join(map(str, leaf.shape[1:]))}]"
         return "a function" if callable(leaf) else f"{leaf!r}, which is no array"
-    return {f"state{jax.tree_util.keystr(path)}": kind(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    return {f"state{jax.tree_util.keystr(path)}": kind(leaf)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

@@ -27,7 +27,8 @@ def _leaves(tree: PyTree) -> dict[str, Any]:
     "The arrays in a tree by their paths, such as `model/layers/0/weight`."
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, eqx.is_array))
     named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
-    if len(named) < len(leaves): raise ValueError("two leaves of the tree have the same path; use no '/' in the keys of a dict")
+    if len(named) < len(leaves):
+        raise ValueError("two leaves of the tree have the same path; use no '/' in the keys of a dict")
     return named
 
 
@@ -43,7 +44,8 @@ FORMAT, VERSION = "recurrent_lab checkpoint", 1
 def save(path: str | Path, tree: PyTree, **about) -> None:
     "Write the arrays of `tree`, and `about` (anything JSON can say), to `path`, atomically."
     leaves = _leaves(tree)
-    header = {"format": FORMAT, "version": VERSION, "about": about, "leaves": {name: _kind(leaf) for name, leaf in leaves.items()}}
+    header = {"format": FORMAT, "version": VERSION, "about": about,
+              "leaves": {name: _kind(leaf) for name, leaf in leaves.items()}}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".tmp")
@@ -52,7 +54,9 @@ def save(path: str | Path, tree: PyTree, **about) -> None:
             archive.writestr(zipfile.ZipInfo("header.json"), json.dumps(header, indent=1))
             for name, leaf in leaves.items():
                 with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.asarray(jr.key_data(leaf) if _is_key(leaf) else leaf), allow_pickle=False)
+                    np.lib.format.write_array(
+                        entry, np.asarray(jr.key_data(leaf) if _is_key(leaf) else leaf),
+                        allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
@@ -68,7 +72,8 @@ def _sync_folder(folder: Path) -> None:
 
 # %% ../../nbs/training/checkpoint.ipynb #069ffceb
 class Checkpoint(NamedTuple):
-    """What a file holds: `about`, as it was given to `save`; the numpy arrays and the dtype and shape of each leaf, by path."""
+    """What a file holds: `about`, as it was given to `save`;
+    the numpy arrays and the dtype and shape of each leaf, by path."""
 
     path: Path
     about: dict[str, Any]
@@ -77,31 +82,39 @@ class Checkpoint(NamedTuple):
 
 # %% ../../nbs/training/checkpoint.ipynb #aff16242
 def read(path: str | Path) -> Checkpoint:
-    "The content of a checkpoint. ValueError if it is damaged or is something else; FileNotFoundError if there is none."
+    """The content of a checkpoint. ValueError if it is damaged or is something else;
+    FileNotFoundError if there is none."""
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("header.json"))
             if (header["format"], header["version"]) != (FORMAT, VERSION):
-                raise ValueError(f"its format is {header['format']!r} version {header['version']}, not {FORMAT!r} version {VERSION}")
-            arrays = {name: np.lib.format.read_array(io.BytesIO(archive.read(name + ".npy")), allow_pickle=False) for name in header["leaves"]}
+                raise ValueError(f"its format is {header['format']!r} version {header['version']}, "
+                                 f"not {FORMAT!r} version {VERSION}")
+            arrays = {name: np.lib.format.read_array(io.BytesIO(archive.read(name + ".npy")),
+                                                     allow_pickle=False)
+                      for name in header["leaves"]}
         return Checkpoint(path, dict(header["about"]), arrays, dict(header["leaves"]))
     except (FileNotFoundError, PermissionError, IsADirectoryError): raise
     except Exception as error:  # a damaged zip fails in a dozen ways
-        raise refused(path, f"it cannot be read as a checkpoint ({type(error).__name__}: {error})") from error
+        raise refused(path, "it cannot be read as a checkpoint "
+                      f"({type(error).__name__}: {error})") from error
 
 
 def refused(path: Path, reason: str) -> ValueError:
-    return ValueError(f"{path}: {reason}. Nothing was overwritten; move the file away, or name another, to start afresh")
+    return ValueError(f"{path}: {reason}. Nothing was overwritten; "
+                      "move the file away, or name another, to start afresh")
 
 # %% ../../nbs/training/checkpoint.ipynb #fa26f017
 def restore(like: PyTree, checkpoint: Checkpoint) -> PyTree:
-    "`like` with its arrays replaced by the checkpoint's. ValueError unless names, shapes and dtypes are all the same."
+    """`like` with its arrays replaced by the checkpoint's.
+    ValueError unless names, shapes and dtypes are all the same."""
     want = {name: _kind(leaf) for name, leaf in _leaves(like).items()}
     for name in want | checkpoint.kinds:
         if want.get(name) != checkpoint.kinds.get(name):
             there, here = checkpoint.kinds.get(name, "absent"), want.get(name, "absent")
-            raise refused(checkpoint.path, f"it holds other arrays: {name} is {there} in the file, {here} here")
+            raise refused(checkpoint.path,
+                          f"it holds other arrays: {name} is {there} in the file, {here} here")
     values = [_decoded(checkpoint, name, leaf) for name, leaf in _leaves(like).items()]
     arrays, rest = eqx.partition(like, eqx.is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), values), rest)
@@ -110,6 +123,8 @@ def restore(like: PyTree, checkpoint: Checkpoint) -> PyTree:
 def _decoded(checkpoint: Checkpoint, name: str, like):
     array = checkpoint.arrays[name]
     if _is_key(like): return jr.wrap_key_data(jnp.asarray(array), impl=jr.key_impl(like))
-    if array.dtype != like.dtype: array = array.view(like.dtype)  # bfloat16 and its kind come back as bytes
-    if array.shape != like.shape: raise refused(checkpoint.path, f"{name} does not have the shape its header says")
+    if array.dtype != like.dtype:
+        array = array.view(like.dtype)  # bfloat16 and its kind come back as bytes
+    if array.shape != like.shape:
+        raise refused(checkpoint.path, f"{name} does not have the shape its header says")
     return array if isinstance(like, np.ndarray) else jnp.asarray(array)

@@ -35,11 +35,13 @@ __all__ = ['grid', 'Population', 'train']
 def grid(**axes: Iterable) -> DataFrame:
     """A table of runs, one row for each combination: `grid(seed=range(5), lr=[1e-3, 1e-2])` has ten.
 
-    For `train`, a column of numbers is a hyper-parameter; a column of anything else is a name, handed on to the results."""
+    For `train`, a column of numbers is a hyper-parameter; a column of anything else is a name,
+    handed on to the results."""
     import pandas as pd
     for name, values in axes.items():
         if isinstance(values, str) or not isinstance(values, Iterable):
-            raise TypeError(f"grid: {name}={values!r} is not a list of values; for a single one write {name}=[{values!r}]")
+            raise TypeError(f"grid: {name}={values!r} is not a list of values; "
+                            f"for a single one write {name}=[{values!r}]")
     plain = [[v.item() if hasattr(v, "item") else v for v in values] for values in axes.values()]
     return pd.DataFrame(list(itertools.product(*plain)), columns=list(axes))
 
@@ -48,7 +50,8 @@ def _hyper(runs: DataFrame) -> dict[str, Array]:
     "The columns of numbers, as arrays (R,)."
     if len(runs) == 0: raise ValueError("train: runs has no rows")
     if "seed" not in runs: raise ValueError(f"train: runs has no column 'seed', only {list(runs)}")
-    if taken := {"run", "step"} & set(runs): raise ValueError(f"train: runs has a column {min(taken)!r}, which the table has already")
+    if taken := {"run", "step"} & set(runs):
+        raise ValueError(f"train: runs has a column {min(taken)!r}, which the table has already")
     hyper = {name: jnp.asarray(runs[name].to_numpy()) for name in runs.select_dtypes(["number", "bool"])}
     if "seed" not in hyper or not jnp.issubdtype(hyper["seed"].dtype, jnp.integer):
         raise TypeError(f"train: the column 'seed' must hold integers, not {runs['seed'].dtype}")
@@ -57,12 +60,14 @@ def _hyper(runs: DataFrame) -> dict[str, Array]:
 # %% ../../nbs/training/population.ipynb #58ccb20a
 @dataclass(frozen=True)
 class Population:
-    """What `train` returns. Run `i` is row `i` of `runs` and index `i` of the state; `population[i]` is its state alone.
+    """What `train` returns. Run `i` is row `i` of `runs` and index `i` of the state;
+    `population[i]` is its state alone.
 
-    `step` is the number of steps done: fewer than asked for if the training was interrupted, or if every run had failed."""
+    `step` is the number of steps done: fewer than asked for if the training was interrupted,
+    or if every run had failed."""
 
     table: DataFrame  # a row for each run and logged step: run, the columns of `runs`, step, the metrics
-    state: PyTree  # the states, stacked along a new leading axis; that of a failed run is from the chunk before
+    state: PyTree  # the states, stacked along a new leading axis; of a failed run, from the chunk before
     failures: DataFrame  # a row for each failed run: run, the columns of `runs`, step, metric
     step: int
 
@@ -71,7 +76,8 @@ class Population:
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if len(self.failures) else ""
-        return f"Population of {len(jax.tree.leaves(eqx.filter(self.state, eqx.is_array))[0])} runs after {self.step} steps{failed}"
+        return (f"Population of {len(jax.tree.leaves(eqx.filter(self.state, eqx.is_array))[0])} runs "
+                f"after {self.step} steps{failed}")
 
 # %% ../../nbs/training/population.ipynb #92c61da3
 class _Progress(NamedTuple):
@@ -92,10 +98,12 @@ def _chunk(progress: _Progress, n: int, forward: Callable) -> _Progress:
     "The progress after `n` more steps. `forward(state, alive, done, n)` is `advance`, the rest given."
     alive, done = progress.alive, progress.step
     state, log, final, finite = forward(progress.state, jnp.asarray(alive), done, n)
-    log, final, finite = np.asarray(log, np.float64)[:, :n], np.asarray(final, np.float64), np.asarray(finite)
+    log, final, finite = (np.asarray(log, np.float64)[:, :n], np.asarray(final, np.float64),
+                          np.asarray(finite))
     failed_at, failed_by = progress.failed_at.copy(), progress.failed_by.copy()
     for run in np.flatnonzero(alive & ~finite):
-        metrics = np.pad(log[run], ((0, 0), (0, final.shape[1])))  # (n, M): those of `evaluate` belong to the last step
+        # (n, M): those of `evaluate` belong to the last step
+        metrics = np.pad(log[run], ((0, 0), (0, final.shape[1])))
         metrics[-1, log.shape[2]:] = final[run]
         at, failed_by[run] = np.argwhere(~np.isfinite(metrics))[0]
         failed_at[run] = done + at + 1
@@ -107,12 +115,14 @@ def _population(progress: _Progress, runs: DataFrame, names: tuple[str, ...]) ->
     steps, count = np.array(progress.steps, dtype=int), len(runs)
     log = np.reshape(progress.log, (len(steps), count, len(names)))
     table = runs.loc[runs.index.repeat(len(steps))].reset_index(names="run")
-    table = table.assign(step=np.tile(steps, count), **{name: log[:, :, i].T.ravel() for i, name in enumerate(names)})
+    table = table.assign(step=np.tile(steps, count),
+                         **{name: log[:, :, i].T.ravel() for i, name in enumerate(names)})
     failed_at = progress.failed_at[table["run"]]
     table = table[(failed_at == 0) | (table["step"] < failed_at)].reset_index(drop=True)
     failed = np.flatnonzero(progress.failed_at)
     failures = runs.loc[failed].reset_index(names="run")
-    failures = failures.assign(step=progress.failed_at[failed], metric=[names[i] for i in progress.failed_by[failed]])
+    failures = failures.assign(step=progress.failed_at[failed],
+                               metric=[names[i] for i in progress.failed_by[failed]])
     return Population(table, progress.state, failures, progress.step)
 
 # %% ../../nbs/training/population.ipynb #eb9ee41b
@@ -121,14 +131,16 @@ PAUSE = 1.0  # seconds between two checkpoints, or twenty times what the last on
 
 def _fingerprint(runs: DataFrame, every: int, key: Key[Array, ""], names: tuple[str, ...]) -> dict:
     "What a checkpoint must share with the training that goes on from it, as JSON has it."
-    about = {"runs": runs.to_dict("list"), "every": every, "key": [str(jr.key_impl(key)), jr.key_data(key).tolist()], "metrics": names}
+    about = {"runs": runs.to_dict("list"), "every": every,
+             "key": [str(jr.key_impl(key)), jr.key_data(key).tolist()], "metrics": names}
     return json.loads(json.dumps(about, default=str))
 
 
 def _save(path: str | Path, progress: _Progress, about: dict) -> float:
     "Write the checkpoint; returns the time when the next is due."
     began = time.monotonic()
-    save(path, progress._replace(steps=np.array(progress.steps, int), log=np.array(progress.log)), **about, rows=len(progress.steps))
+    save(path, progress._replace(steps=np.array(progress.steps, int), log=np.array(progress.log)),
+         **about, rows=len(progress.steps))
     ended = time.monotonic()
     return ended + max(PAUSE, 20 * (ended - began))
 
@@ -139,51 +151,64 @@ def _resume(path: str | Path, fresh: _Progress, about: dict, steps: int) -> _Pro
     for what, here in about.items():
         there = found.about.get(what)
         if json.dumps(there) != json.dumps(here):
-            raise refused(path, f"it belongs to another population: {what} is {_short(there)} in the file, {_short(here)} here")
+            raise refused(path, f"it belongs to another population: {what} is {_short(there)} "
+                                f"in the file, {_short(here)} here")
     rows, count = found.about["rows"], len(fresh.failed_at)
-    kept = restore(fresh._replace(steps=np.zeros(rows, int), log=np.zeros((rows, count, len(about["metrics"])))), found)
+    kept = restore(fresh._replace(steps=np.zeros(rows, int),
+                                  log=np.zeros((rows, count, len(about["metrics"])))), found)
     progress = kept._replace(steps=tuple(kept.steps.tolist()), log=tuple(kept.log))
-    if progress.step > steps: raise refused(path, f"it has done {progress.step} steps already, more than steps={steps}")
+    if progress.step > steps:
+        raise refused(path, f"it has done {progress.step} steps already, more than steps={steps}")
     print(f"resuming {Path(path).name} after step {progress.step} of {steps}", file=sys.stderr)
     return progress
 
 
-def _short(value, width: int = 60) -> str: return text if len(text := json.dumps(value)) <= width else text[:width] + "..."
+def _short(value, width: int = 60) -> str:
+    return text if len(text := json.dumps(value)) <= width else text[:width] + "..."
 
 # %% ../../nbs/training/population.ipynb #a6972ca3
-def train(init: Callable, step: Callable, runs: DataFrame, *, steps: int, every: int, evaluate: Callable | None = None,
-          checkpoint: str | Path | None = None, key: Key[Array, ""] | None = None, label: str = "") -> Population:
+def train(init: Callable, step: Callable, runs: DataFrame, *, steps: int, every: int,
+          evaluate: Callable | None = None, checkpoint: str | Path | None = None,
+          key: Key[Array, ""] | None = None, label: str = "") -> Population:
     """Train every row of `runs` at once for `steps` steps, logging each `every` steps.
 
-    `init(hyper, *, key) -> state`, `step(state, hyper, *, key) -> (state, metrics)` and `evaluate(state, hyper) -> metrics` are
-    about one run; `hyper` is a dict of scalars, one for each column of numbers in `runs`, and metrics are dicts of scalars.
-    The table has the mean of `step`'s metrics over the steps since the last row, and those of `evaluate` at that step.
+    `init(hyper, *, key) -> state`, `step(state, hyper, *, key) -> (state, metrics)`
+    and `evaluate(state, hyper) -> metrics` are about one run; `hyper` is a dict of scalars,
+    one for each column of numbers in `runs`, and metrics are dicts of scalars. The table has the mean
+    of `step`'s metrics over the steps since the last row, and those of `evaluate` at that step.
 
-    A NaN or Inf in any metric stops that run; the others go on. An interruption (Ctrl-C, JupyterLab's stop button)
-    returns the population as it was at its last row.
-    With `checkpoint`, a file, a training that was killed goes on where the file stands and ends bit for bit where the
-    unbroken one ends; a larger `steps` extends a finished one. A damaged or foreign file is a ValueError."""
-    if steps < 1 or every < 1: raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
-    runs, evaluate, key = runs.reset_index(drop=True), evaluate or nothing, jr.key(0) if key is None else key
+    A NaN or Inf in any metric stops that run; the others go on. An interruption (Ctrl-C, JupyterLab's
+    stop button) returns the population as it was at its last row. With `checkpoint`, a file, a training
+    that was killed goes on where the file stands and ends bit for bit where the unbroken one ends;
+    a larger `steps` extends a finished one. A damaged or foreign file is a ValueError."""
+    if steps < 1 or every < 1:
+        raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
+    runs, evaluate, key = (runs.reset_index(drop=True), evaluate or nothing,
+                           jr.key(0) if key is None else key)
     hyper = _hyper(runs)
     keys, nobody = run_keys(key, hyper["seed"]), np.zeros(len(runs), int)
     state = start(init, hyper, keys)
     parts = metric_names(step, evaluate, state, hyper, keys, {"run", "step", *runs})
     names, about = sum(parts, ()), _fingerprint(runs, every, key, sum(parts, ()))
 
-    def forward(state, alive, done, n): return advance(step, evaluate, parts, every, state, hyper, keys, alive, done, n, strides)
+    def forward(state, alive, done, n):
+        return advance(step, evaluate, parts, every, state, hyper, keys, alive, done, n, strides)
 
     progress = saved = _Progress(state, (), (), nobody, nobody)
-    if checkpoint and Path(checkpoint).exists(): progress = saved = _resume(checkpoint, progress, about, steps)
+    if checkpoint and Path(checkpoint).exists():
+        progress = saved = _resume(checkpoint, progress, about, steps)
     due = 0.0
     try:
         with bar(steps, progress.step, label) as shown:
             strides = Strides(shown)
             while progress.step < steps and progress.alive.any():
-                progress = _chunk(progress, min(every - progress.step % every, steps - progress.step), forward)
+                progress = _chunk(progress, min(every - progress.step % every, steps - progress.step),
+                                  forward)
                 show(shown, progress.steps, progress.log, names[0], progress.failed_at)
-                if checkpoint and time.monotonic() >= due: due, saved = _save(checkpoint, progress, about), progress
+                if checkpoint and time.monotonic() >= due:
+                    due, saved = _save(checkpoint, progress, about), progress
     except KeyboardInterrupt:
-        print(f"interrupted: this is the population after step {progress.step} of {steps}", file=sys.stderr)
+        print(f"interrupted: this is the population after step {progress.step} of {steps}",
+              file=sys.stderr)
     if checkpoint and progress is not saved: _save(checkpoint, progress, about)
     return _population(progress, runs, names)

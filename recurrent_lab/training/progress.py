@@ -17,7 +17,8 @@ __all__ = ['PATIENCE', 'bar', 'show', 'so_far', 'Strides']
 
 # %% ../../nbs/training/progress.ipynb #dc756865
 def bar(steps: int, done: int = 0, label: str = ""):
-    "A tqdm bar over `steps`, of which `done` are done, shown as the setting `progress` says: auto, text or none."
+    """A tqdm bar over `steps`, of which `done` are done, shown as the setting `progress` says:
+    auto, text or none."""
     from recurrent_lab.study.explore import watched
     from recurrent_lab.study.settings import settings
     from tqdm import tqdm
@@ -31,10 +32,11 @@ def bar(steps: int, done: int = 0, label: str = ""):
     return Lines(**about, mininterval=10, disable=mode == "none")
 
 
-def show(bar, steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str, failed_at: np.ndarray) -> None:
-    """Move the bar to the last of the logged `steps`; beside it the median of the first metric, called `name`, over
-    the runs that go on, and how many failed. `log` has the metrics (R, M) of each logged step, `failed_at` the step
-    where a run failed, or 0."""
+def show(bar, steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str,
+         failed_at: np.ndarray) -> None:
+    """Move the bar to the last of the logged `steps`; beside it the median of the first metric,
+    called `name`, over the runs that go on, and how many failed. `log` has the metrics (R, M)
+    of each logged step, `failed_at` the step where a run failed, or 0."""
     values, failed = log[-1][failed_at == 0, 0], int((failed_at > 0).sum())
     metric = {name: f"{np.median(values):.4g}"} if len(values) else {}
     bar.set_postfix(metric | ({"failed": failed} if failed else {}), refresh=False)
@@ -43,7 +45,8 @@ def show(bar, steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str, fa
 
 # %% ../../nbs/training/progress.ipynb #a1d38854
 def so_far(steps: tuple[int, ...], log: tuple[np.ndarray, ...], name: str):
-    "Figure of the first metric of each run; on a logarithmic axis if it is positive and spans more than a factor of thirty."
+    """Figure of the first metric of each run;
+    on a logarithmic axis if it is positive and spans more than a factor of thirty."""
     from recurrent_lab.study import figures
     every = max(1, len(steps) // 200)
     some = slice((len(steps) - 1) % every, None, every)  # a few hundred points, the last among them
@@ -76,7 +79,8 @@ def _live(tqdm: type, about: dict):
                 self.so_far = None
                 self.display()
 
-    live = Live(**about, gui=True, mininterval=1, miniters=1, ncols=100, ascii=" ━")  # gui: tqdm leaves showing it to us
+    # gui: tqdm leaves showing it to us
+    live = Live(**about, gui=True, mininterval=1, miniters=1, ncols=100, ascii=" ━")
     live.display()
     return live
 

@@ -39,9 +39,11 @@ def reading(
 ) -> tuple[Callable, Callable, Callable]:
     """`init`, `step` and `evaluate` for `train`: cross entropy of every next token.
 
-    `make(hyper, *, key) -> (model, world)`; `batch(world, hyper, t, *, key)` is what is read at step `t`, words (B, T);
-    `optimizer(hyper)` an optax transformation; `measure(logits, words)` a dict of scalars, reported of the batch.
-    `questions(world, hyper, *, key)` is a dict of words by name, of one shape; `evaluate` reports NAME_MEASURE.
+    `make(hyper, *, key) -> (model, world)`; `batch(world, hyper, t, *, key)` is what is read
+    at step `t`, words (B, T); `optimizer(hyper)` an optax transformation;
+    `measure(logits, words)` a dict of scalars, reported of the batch.
+    `questions(world, hyper, *, key)` is a dict of words by name, of one shape;
+    `evaluate` reports NAME_MEASURE.
     """
     learned = lambda model: eqx.filter(model, eqx.is_inexact_array)
 
@@ -56,12 +58,13 @@ def reading(
             return cross_entropy(z[:, :-1], words[:, 1:]), measure(z, words)
         grads, measured = eqx.filter_grad(objective, has_aux=True)(state.model)
         updates, opt_state = optimizer(hyper).update(grads, state.opt_state, learned(state.model))
-        return Reader(eqx.apply_updates(state.model, updates), state.world, opt_state, state.t + 1), measured
+        return Reader(eqx.apply_updates(state.model, updates), state.world, opt_state,
+                      state.t + 1), measured
 
     def evaluate(state, hyper):
         asked = questions(state.world, hyper, key=random.key(state.t))
         answer = lambda words: measure(logits(state.model, words), words)
-        answers = jax.lax.map(answer, jnp.stack(list(asked.values())))                      # one after the other
+        answers = jax.lax.map(answer, jnp.stack(list(asked.values())))             # one after the other
         return {f"{name}_{what}": answers[what][i] for i, name in enumerate(asked) for what in answers}
 
     return init, step, evaluate

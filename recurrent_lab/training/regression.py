@@ -27,7 +27,10 @@ def unexplained(outputs: Float[Array, "*B d"], y: Float[Array, "*B d"]) -> Float
 
 # %% ../../nbs/training/regression.ipynb #03b11e7c
 def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Callable:
-    "The causal affine map, free to differ from step to step, with the least error on these examples: a function (k, T, m) → (k, T, d)."
-    features = lambda x, t: np.append(np.reshape(x[:, :t + 1], (len(x), -1)), np.ones((len(x), 1)), axis=1)   # (k, (t + 1) m + 1)
-    weights = [np.linalg.lstsq(features(x, t), np.asarray(y[:, t]), rcond=None)[0] for t in range(x.shape[1])]
+    """The causal affine map, free to differ from step to step, with the least error on these examples:
+    a function (k, T, m) → (k, T, d)."""
+    features = lambda x, t: np.append(np.reshape(x[:, :t + 1], (len(x), -1)),      # (k, (t + 1) m + 1)
+                                      np.ones((len(x), 1)), axis=1)
+    weights = [np.linalg.lstsq(features(x, t), np.asarray(y[:, t]), rcond=None)[0]
+               for t in range(x.shape[1])]
     return lambda x: jnp.stack([jnp.asarray(features(x, t) @ w) for t, w in enumerate(weights)], axis=1)

@@ -44,21 +44,24 @@ def forward(model: PyTree, x: Array, stats: PyTree, key: PRNGKeyArray | None) ->
     return model(x, stats, key=key)[:2]
 
 def supervised(make: Callable, batch: Callable, optimizer: Callable, *, loss: Callable = cross_entropy,
-               measures: Mapping[str, Callable] = MappingProxyType({"accuracy": accuracy, "test_loss": cross_entropy}),
+               measures: Mapping[str, Callable] = MappingProxyType({"accuracy": accuracy,
+                                                                    "test_loss": cross_entropy}),
                penalty: Callable | None = None, test: tuple[Array, Array] | None = None,
                forward: Callable = forward) -> tuple[Callable, Callable, Callable]:
     """`init`, `step` and `evaluate` for `train`.
 
-    `make(hyper, *, key) -> (model, stats)`; `batch(key) -> (x, y)`, examples first; `optimizer(hyper)` an optax transformation.
-    The steps report the `loss(outputs, y)` of their batch; `penalty(model, hyper, x, y)` is minimised with it, not reported.
-    `evaluate` reports the `measures` of the outputs on `test = (x, y)`, if given. `forward` is how a model is called.
+    `make(hyper, *, key) -> (model, stats)`; `batch(key) -> (x, y)`, examples first;
+    `optimizer(hyper)` an optax transformation. The steps report the `loss(outputs, y)` of their batch;
+    `penalty(model, hyper, x, y)` is minimised with it, not reported. `evaluate` reports the `measures`
+    of the outputs on `test = (x, y)`, if given. `forward` is how a model is called.
     """
     def init(hyper, *, key):
         model, stats = make(hyper, key=key)
         return Learner(model, stats, optimizer(hyper).init(eqx.filter(model, eqx.is_inexact_array)))
 
     def apply(model, stats, x, keys=None):
-        return jax.vmap(partial(forward, model), in_axes=(0, None, None if keys is None else 0), out_axes=(0, None), axis_name="batch")(x, stats, keys)
+        return jax.vmap(partial(forward, model), in_axes=(0, None, None if keys is None else 0),
+                        out_axes=(0, None), axis_name="batch")(x, stats, keys)
 
     def step(state, hyper, *, key):
         k_batch, k_model = random.split(key)
@@ -68,7 +71,8 @@ def supervised(make: Callable, batch: Callable, optimizer: Callable, *, loss: Ca
             value = loss(outputs, y)
             return value if penalty is None else value + penalty(model, hyper, x, y), (value, stats)
         grads, (value, stats) = eqx.filter_grad(objective, has_aux=True)(state.model)
-        updates, opt_state = optimizer(hyper).update(grads, state.opt_state, eqx.filter(state.model, eqx.is_inexact_array))
+        updates, opt_state = optimizer(hyper).update(grads, state.opt_state,
+                                                     eqx.filter(state.model, eqx.is_inexact_array))
         return Learner(eqx.apply_updates(state.model, updates), stats, opt_state), dict(loss=value)
 
     def evaluate(state, hyper):

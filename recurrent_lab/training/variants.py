@@ -20,22 +20,27 @@ __all__ = ['Variants', 'train_each']
 
 # %% ../../nbs/training/variants.ipynb #592e49d6
 class Variants(NamedTuple):
-    "What `train_each` returns: the tables with the variant's name as their first column, and the populations by name."
+    """What `train_each` returns: the tables with the variant's name as their first column,
+    and the populations by name."""
     table: DataFrame
     failures: DataFrame
     populations: dict[str, Population]
 
 # %% ../../nbs/training/variants.ipynb #e274fc31
-def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: DataFrame, *, checkpoints: Path | None = None, **options) -> Variants:
+def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: DataFrame, *,
+               checkpoints: Path | None = None, **options) -> Variants:
     """`train` for every variant: `problems` maps its name to (init, step) or (init, step, evaluate).
 
-    `kind` names the new column; `options` go to `train`; a variant's checkpoint is `checkpoints/KIND-NUMBER.npz`.
-    An interruption ends the variant under way, as it ends `train`; the next one begins.
+    `kind` names the new column; `options` go to `train`;
+    a variant's checkpoint is `checkpoints/KIND-NUMBER.npz`. An interruption ends the variant under way,
+    as it ends `train`; the next one begins.
     """
     import pandas as pd
     populations = {}
     for number, (name, (init, step, *evaluate)) in enumerate(problems.items()):
         checkpoint = None if checkpoints is None else Path(checkpoints) / f"{kind}-{number}.npz"
-        populations[name] = train(init, step, runs, evaluate=evaluate[0] if evaluate else None, checkpoint=checkpoint, label=str(name), **options)
-    stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()}, names=[kind]).reset_index(kind).reset_index(drop=True)
+        populations[name] = train(init, step, runs, evaluate=evaluate[0] if evaluate else None,
+                                  checkpoint=checkpoint, label=str(name), **options)
+    stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
+                                   names=[kind]).reset_index(kind).reset_index(drop=True)
     return Variants(stack("table"), stack("failures"), populations)
