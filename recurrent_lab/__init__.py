@@ -41,6 +41,7 @@ Modules:
 - `recurrent_lab.tasks.representations`: The Fourier basis of any finite group, computed from its multiplication table alone.
 - `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart.
 - `recurrent_lab.training.full_batch`: What `train` needs for a model that sees its whole data set at every step, under a loss that may change with time.
+- `recurrent_lab.training.phases`: Runs that change on the way: another batch, rate or loss from some step on, and each arm of the comparison in one table.
 - `recurrent_lab.training.reading`: What `train` needs for a language model: read a batch, predict each next token; now and then, questions.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
 - `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.

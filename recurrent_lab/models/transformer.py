@@ -18,11 +18,15 @@ Tokens further back are not seen."""
 # %% ../../nbs/models/transformer.ipynb #6151e49f
 from __future__ import annotations
 import dataclasses
-from .griffin import parameter_count
+import equinox as eqx
+from jaxtyping import Array, Float
+from .attention import LocalAttention
+from .griffin import Griffin, parameter_count
 from .griffin_config import GriffinConfig
+from .positionwise import Linear, RMSNorm
 
 # %% auto #0
-__all__ = ['transformer_config', 'as_large_as', 'transformer_like']
+__all__ = ['transformer_config', 'as_large_as', 'transformer_like', 'NormedLinear', 'qk_norm']
 
 # %% ../../nbs/models/transformer.ipynb #c97d67ca
 def transformer_config(
@@ -48,3 +52,25 @@ def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
     blocks = ("attention",) * config.num_layers
     return as_large_as(config, dataclasses.replace(config, block_types=blocks,
                                                    attention_window_size=context - 1))
+
+# %% ../../nbs/models/transformer.ipynb #92920d42
+class NormedLinear(eqx.Module):
+    "RMS(x W + b) on the last axis: (..., inputs) → (..., outputs)."
+    linear: Linear
+    norm: RMSNorm
+
+    @property
+    def kernel(self) -> Float[Array, "inputs outputs"]:
+        "That of the linear map."
+        return self.linear.kernel
+
+    def __call__(self, x: Float[Array, "*T inputs"]) -> Float[Array, "*T outputs"]:
+        return self.norm(self.linear(x))
+
+# %% ../../nbs/models/transformer.ipynb #59882902
+def qk_norm(model: Griffin) -> Griffin:
+    "The model with RMS norms on queries and keys (2302.05442); ValueError if no block attends."
+    layers = lambda m: [b.temporal for b in m.blocks if isinstance(b.temporal, LocalAttention)]
+    where = lambda m: [p for layer in layers(m) for p in (layer.proj_q, layer.proj_k)]
+    if not where(model): raise ValueError(f"qk_norm: no block attends, given {model.config.block_types}")
+    return eqx.tree_at(where, model, [NormedLinear(p, RMSNorm(p.kernel.shape[1])) for p in where(model)])

@@ -25,19 +25,21 @@ class AcceleratedSGDState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_accelerated_sgd(b1: float = 0.99, alpha: float = 0.0) -> Transformation:
-    "Momentum without the factor 1 - b1, plus `alpha` times the gradient (arXiv 2502.02431)."
+def scale_by_accelerated_sgd(b1: Rate = 0.99, alpha: Rate = 0.0) -> Transformation:
+    """Momentum without the factor 1 - b1, plus `alpha` times the gradient (arXiv 2502.02431). Either may
+    be a schedule; its steps count from 1."""
     check("accelerated_sgd", "[0, 1)", b1=b1)
     check("accelerated_sgd", ">= 0", alpha=alpha)
+    at = lambda value, t: value(t) if callable(value) else value
 
     def rule(g, s):
-        m = b1 * s.mu + g
-        return alpha * g + m, AcceleratedSGDState(s.count, m)
+        m = at(b1, s.count) * s.mu + g
+        return at(alpha, s.count) * g + m, AcceleratedSGDState(s.count, m)
 
     return leafwise(AcceleratedSGDState, zeros(1), rule)
 
 
-def accelerated_sgd(learning_rate: Rate, b1: float = 0.99, alpha: float = 0.0, weight_decay: float = 0.0,
+def accelerated_sgd(learning_rate: Rate, b1: Rate = 0.99, alpha: Rate = 0.0, weight_decay: float = 0.0,
                     mask: Mask = None) -> Transformation:
     "Accelerated SGD in its decoupled form (arXiv 2502.02431)."
     return decoupled(scale_by_accelerated_sgd(b1, alpha), learning_rate, weight_decay, mask)

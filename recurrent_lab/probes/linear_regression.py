@@ -74,16 +74,21 @@ def schedule_free(rate: Callable, b1: float) -> Method:
         return jnp.array([[1, 0], [a, 1 - a]]), -eta * jnp.array([1, a]), jnp.array([1 - b1, b1])
     return Method(jnp.ones(2), step)
 
-# %% ../../nbs/probes/linear_regression.ipynb #54f0b5fb
-def risk(problem: Regression, method: Method, steps: int, batch: float = 1) -> Float[Array, "steps k"]:
-    "The expected excess risk after each step of each of the method's k numbers, taken for parameters."
+# %% ../../nbs/probes/linear_regression.ipynb #d8e80807
+def risk(
+    problem: Regression, method: Method, steps: int, batch: float | Callable = 1
+) -> Float[Array, "steps k"]:
+    """The expected excess risk after each step of each of the method's k numbers, taken for parameters.
+
+    `batch` may be a function of the step, from 1."""
     lam, distance, noise = problem
+    B = batch if callable(batch) else lambda t: batch
 
     def advance(S, t):                                                       # S (k, k, d)
         A, b, c = method.step(t)
         M = A[:, :, None] + b[:, None, None] * c[:, None] * lam              # (k, k, d)
         u = (c[:, None, None] * c[:, None] * S).sum((0, 1))                  # (d,)
-        spread = lam * (lam * u + lam @ u + noise) / batch
+        spread = lam * (lam * u + lam @ u + noise) / B(t)
         MS = (M[:, :, None] * S).sum(1)
         S = (MS[:, None] * M).sum(2) + b[:, None, None] * b[:, None] * spread
         return S, jnp.diagonal(S).T @ lam / 2
