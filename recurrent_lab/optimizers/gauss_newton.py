@@ -44,28 +44,36 @@ def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callabl
     kernels = dict.fromkeys(layers, 0)
     for layer, j in zip(layers, J):
         kernels[layer] += jnp.matmul(j, j.T, precision="highest")
-    x = {layer: batch_system(kernel, Q, r, damping) for layer, kernel in kernels.items()}
+    each = jax.vmap(batch_system, (0, None, None, None))(jnp.stack(list(kernels.values())), Q, r, damping)
+    x = dict(zip(kernels, each))
     d = [(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)]
     return tree.unflatten(d)
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #8346cb22
 def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
                     loss: Callable[[Array, Array], Array], params: PyTree, targets: Array,
-                    damping: float, iterations: int) -> PyTree:
-    "`gauss_newton` by conjugate gradients, without a matrix: approximate if the `iterations` are few."
+                    damping: float, iterations: int, layerwise: bool = False) -> PyTree:
+    """`gauss_newton` by conjugate gradients, without a matrix: approximate if the `iterations` are few.
+    `layerwise`: as many iterations for each layer, one layer after the other."""
     check("gauss_newton_cg", "> 0", damping=damping)
     check("gauss_newton_cg", ">= 1", iterations=iterations)
-    params = jax.tree.map(wide, params)
-    z, push = jax.linearize(predict, params)
-    pull = jax.linear_transpose(push, params)
+    paths, tree = jax.tree_util.tree_flatten_with_path(jax.tree.map(wide, params))
     total = lambda z: jnp.mean(jax.vmap(loss)(z, targets))
+    name = jax.tree_util.keystr
+    whole, layers, d = {name(path): p for path, p in paths}, {}, {}
+    for path, p in paths:
+        layers.setdefault(name(path[:-1]) if layerwise else "", {})[name(path)] = p
+    for layer in layers.values():
+        z, push = jax.linearize(lambda layer: predict(tree.unflatten((whole | layer).values())), layer)
+        pull = jax.linear_transpose(push, layer)
 
-    def product(v):  # (H + λ) v
-        Hv, = pull(jax.jvp(jax.grad(total), (z,), (push(v),))[1])
-        return optax.tree.add_scale(Hv, damping, v)
+        def product(v):  # (H + λ) v
+            Hv, = pull(jax.jvp(jax.grad(total), (z,), (push(v),))[1])
+            return optax.tree.add_scale(Hv, damping, v)
 
-    g, = pull(jax.grad(total)(z))
-    return jax.scipy.sparse.linalg.cg(product, g, tol=0, maxiter=iterations)[0]
+        g, = pull(jax.grad(total)(z))
+        d |= jax.scipy.sparse.linalg.cg(product, g, tol=0, maxiter=iterations)[0]
+    return tree.unflatten(d[path] for path in whole)
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #bebfd087
 def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTree,
