@@ -30,6 +30,7 @@ Modules:
 - `recurrent_lab.probes.margin`: How surely a homogeneous net is right for the size of its weights, beside the most that any net of its kind can reach.
 - `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
 - `recurrent_lab.probes.polynet_flow`: The product of k linear functions learns a parity along a known curve: nothing to be seen for most of the time, then everything.
+- `recurrent_lab.probes.separators`: Which plane through the origin keeps the largest distance from the points, exactly, when distance is measured in one norm or another.
 - `recurrent_lab.probes.spectrum`: Which frequencies a neuron hears: on the numbers modulo p, on the cube, and on any finite group.
 - `recurrent_lab.tasks.biographies`: People who do not exist, and what is to be known about them.
 - `recurrent_lab.tasks.groups`: A group is its multiplication table: cyclic, dihedral, symmetric, and products of them.
@@ -44,6 +45,7 @@ Modules:
 - `recurrent_lab.training.reading`: What `train` needs for a language model: read a batch, predict each next token; now and then, questions.
 - `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
 - `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.
+- `recurrent_lab.training.until`: Descent that stops at a goal, such as a loss or an accuracy, so that solutions can be compared which learned equally much.
 - `recurrent_lab.training.variants`: Models of different structure, each a population of its own, in one table."""
 
 __version__ = "0.1.0"

@@ -9,5 +9,6 @@ from . import (
     memory,
     polynet_flow,
     regression_bounds,
+    separators,
     spectrum,
 )
