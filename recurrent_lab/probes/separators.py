@@ -26,25 +26,29 @@ class Separator(NamedTuple):
     margin: float
     bound: float
 
-# %% ../../nbs/probes/separators.ipynb #d99d123d
-def margin(w: Float[np.ndarray, "*B d"], z: Float[np.ndarray, "n d"], ord: float = 2) -> Float[np.ndarray, "*B"]:
+# %% ../../nbs/probes/separators.ipynb #4b7e0a93
+def margin(w: Float[np.ndarray, "*B d"], z: Float[np.ndarray, "n d"],
+           ord: float = 2) -> Float[np.ndarray, "*B"]:
     "The least w·z over the norm `ord` of `w`."
     return (w @ np.swapaxes(z, -1, -2)).min(-1) / np.linalg.norm(w, ord, axis=-1)
 
-
+# %% ../../nbs/probes/separators.ipynb #d99d123d
 def max_margin(z: Float[np.ndarray, "n d"], ord: float = 2) -> Separator:
-    """The largest margin of points `z` with their signs, in the norm `ord`: 2, by least squares with non-negative
-    coefficients, or inf, by linear programming. ValueError for another norm, or if nothing separates the points."""
+    """The largest margin of points `z` with their signs, in the norm `ord`: 2, by least squares with
+    non-negative coefficients, or inf, by linear programming. ValueError for another norm, or if
+    nothing separates the points."""
     if ord not in (2, np.inf): raise ValueError(f"max_margin: ord is {ord}; allowed: 2, inf")
     from scipy.optimize import linprog, nnls
     n, d = z.shape
-    if ord == 2:                                                              # least distance programming
+    if ord == 2:                                                      # least distance programming
         p = nnls(np.vstack([z.T, np.ones(n)]), np.eye(d + 1)[-1])[0]
         p = p / p.sum()
         w = z.T @ p
     else:
-        found = linprog(np.eye(d + 1)[-1] * -1, np.c_[-z, np.ones(n)], np.zeros(n), bounds=[(-1, 1)] * d + [(None, None)])
+        found = linprog(np.eye(d + 1)[-1] * -1, np.c_[-z, np.ones(n)], np.zeros(n),
+                        bounds=[(-1, 1)] * d + [(None, None)])
         w, p = found.x[:-1], -found.ineqlin.marginals
     bound = float(np.linalg.norm(z.T @ p, 2 if ord == 2 else 1))
-    if bound < 1e-12 or margin(w, z, ord) <= 0: raise ValueError("max_margin: nothing separates these points")
+    if bound < 1e-12 or margin(w, z, ord) <= 0:
+        raise ValueError("max_margin: nothing separates these points")
     return Separator(w / np.linalg.norm(w, ord), float(margin(w, z, ord)), bound)

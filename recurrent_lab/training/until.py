@@ -29,16 +29,18 @@ class Stop(NamedTuple):
     reached: Bool[Array, ""]
 
 # %% ../../nbs/training/until.ipynb #2559475e
-def until(reached: Callable, loss: Callable, draw: Callable, optimizer: optax.GradientTransformation, params: PyTree, *,
-          steps: int, every: int, key: PRNGKeyArray) -> Stop:
-    """Descent on `loss(params, draw(key))`, a new draw each step, until `reached(params)`, a boolean asked after `every` steps.
+def until(reached: Callable, loss: Callable, draw: Callable, optimizer: optax.GradientTransformation,
+          params: PyTree, *, steps: int, every: int, key: PRNGKeyArray) -> Stop:
+    """Descent on `loss(params, draw(key))`, a new draw each step, until `reached(params)`, a boolean
+    asked after `every` steps.
 
     It gives up after `steps` (a multiple of `every`, or the next one); both may be traced."""
     gradient = jax.grad(loss)
 
     def step(t, carry):
         params, state = carry
-        updates, state = optimizer.update(gradient(params, draw(jax.random.fold_in(key, t))), state, params)
+        updates, state = optimizer.update(gradient(params, draw(jax.random.fold_in(key, t))),
+                                          state, params)
         return optax.apply_updates(params, updates), state
 
     def stretch(carry):
@@ -47,5 +49,6 @@ def until(reached: Callable, loss: Callable, draw: Callable, optimizer: optax.Gr
         return params, state, t + every, jnp.asarray(reached(params))
 
     on = lambda carry: (carry[2] < steps) & ~carry[3]
-    params, _, t, there = jax.lax.while_loop(on, stretch, (params, optimizer.init(params), jnp.asarray(0), jnp.asarray(False)))
+    params, _, t, there = jax.lax.while_loop(
+        on, stretch, (params, optimizer.init(params), jnp.asarray(0), jnp.asarray(False)))
     return Stop(params, t, there)
