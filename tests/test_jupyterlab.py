@@ -132,7 +132,7 @@ def test_a_click_on_the_home_page_opens_a_study_that_runs_top_to_bottom(page, se
     page.locator(".jp-RenderedMarkdown a[href*='papers/lru.ipynb']").first.click()
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path == 'nbs/papers/lru.ipynb'")
     ready(page)
-    assert page.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg").count()  # trusted: the figures are there before it runs
+    page.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg").first.wait_for(state="attached")  # trusted: the figures come before it runs
     began = time.perf_counter()
     run_all(page)
     print(f"the LRU study at quick scale: {time.perf_counter() - began:.0f} s")
