@@ -115,10 +115,10 @@ def test_the_package_is_light():
 
 def test_nothing_names_a_machine_or_an_index():
     tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT, check=True).stdout.split("\0")[:-1]
-    wrong = re.compile(r"/(?:work|tmp|root|home)/|index-url|/simple\b|https?://[^\s\"]+\.(?:whl|tar\.gz)\b")
+    wrong = re.compile(r"[/](?:work|tmp|root|home)[/]|index[-]url|[/]simple\b|https?[:]//[^\s\"]+\.(?:whl|tar\.gz)\b")
     for file in tracked:
         path = ROOT / file
-        if path.suffix in (".npz", ".woff2", ".png") or path.is_symlink() or not path.exists() or path == Path(__file__): continue
+        if path.suffix in (".npz", ".woff2", ".png") or path.is_symlink() or not path.exists(): continue
         for n, line in enumerate(path.read_text().splitlines(), 1):
             assert not (hit := wrong.search(line)), f"{file}:{n} names {hit[0]}"
 
