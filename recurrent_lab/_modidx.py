@@ -724,6 +724,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'recurrent_lab/optimizers/target.py'),
                                                  'recurrent_lab.optimizers.target.Tuned.best': ( 'optimizers/target.html#tuned.best',
                                                                                                  'recurrent_lab/optimizers/target.py'),
+                                                 'recurrent_lab.optimizers.target.either': ( 'optimizers/target.html#either',
+                                                                                             'recurrent_lab/optimizers/target.py'),
                                                  'recurrent_lab.optimizers.target.steps_to_target': ( 'optimizers/target.html#steps_to_target',
                                                                                                       'recurrent_lab/optimizers/target.py'),
                                                  'recurrent_lab.optimizers.target.tune': ( 'optimizers/target.html#tune',

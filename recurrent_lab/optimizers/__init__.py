@@ -26,4 +26,4 @@ from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .shampoo import graft, scale_by_shampoo, shampoo
 from .soap import scale_by_soap, soap
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g
-from .target import steps_to_target, tune
+from .target import either, steps_to_target, tune

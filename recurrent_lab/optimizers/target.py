@@ -5,16 +5,17 @@
 # %% ../../nbs/optimizers/target.ipynb #f49b1719
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 # %% auto #0
-__all__ = ['steps_to_target', 'Tuned', 'tune']
+__all__ = ['steps_to_target', 'Tuned', 'tune', 'either']
 
 # %% ../../nbs/optimizers/target.ipynb #5fa2196f
 def steps_to_target(losses: Float[Array, "... T"], target: float) -> Float[Array, "..."]:
@@ -53,3 +54,17 @@ def tune(make: Callable[[Array], optax.GradientTransformation], loss: Callable[[
 
     losses = jax.jit(jax.vmap(trial))(rates)
     return Tuned(rates, steps_to_target(losses, target), losses)
+
+# %% ../../nbs/optimizers/target.ipynb #02803d15
+def either(which: Int[Array, ""],
+           options: Sequence[optax.GradientTransformation]) -> optax.GradientTransformation:
+    """The optimizer `options[which]`, chosen while the program runs. Its state has a part for each of them;
+    the others' stay as they are."""
+    def turn(i, g, states, params):
+        u, new = options[i].update(g, states[i], params)
+        return u, (*states[:i], new, *states[i + 1:])
+
+    turns = [partial(turn, i) for i in range(len(options))]
+    return optax.GradientTransformation(
+        lambda params: tuple(one.init(params) for one in options),
+        lambda g, states, params=None: jax.lax.switch(which, turns, g, states, params))
