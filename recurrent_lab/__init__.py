@@ -39,13 +39,6 @@ Modules:
 - `recurrent_lab.tasks.parity`: Of n bits, k decide: their product is the label, and no fewer than all k of them say anything about it.
 - `recurrent_lab.tasks.permutations`: Rearrangements of n things: all of them in order, composed, inverted, with their signs and cycles.
 - `recurrent_lab.tasks.representations`: The Fourier basis of any finite group, computed from its multiplication table alone.
-- `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart.
-- `recurrent_lab.training.full_batch`: What `train` needs for a model that sees its whole data set at every step, under a loss that may change with time.
-- `recurrent_lab.training.phases`: Runs that change on the way: another batch, rate or loss from some step on, and each arm of the comparison in one table.
-- `recurrent_lab.training.reading`: What `train` needs for a language model: read a batch, predict each next token; now and then, questions.
-- `recurrent_lab.training.regression`: What `train` needs for a model whose outputs are real numbers: the share of their variance that it leaves unexplained.
-- `recurrent_lab.training.supervised`: What `train` needs for a model that learns labels: draw a batch, take the gradient, update; look at the test set.
-- `recurrent_lab.training.until`: Descent that stops at a goal, such as a loss or an accuracy, so that solutions can be compared which learned equally much.
-- `recurrent_lab.training.variants`: Models of different structure, each a population of its own, in one table."""
+- `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart."""
 
 __version__ = "0.1.0"

@@ -19,8 +19,9 @@ import numpy as np
 import optax
 import pytest
 
-from recurrent_lab.training import grid, population, train
+from recurrent_lab.training import Process, chunk, grid, population, train
 from recurrent_lab.training.checkpoint import read, restore, save
+from recurrent_lab.training.problem import nothing
 
 ADAM = optax.adam(1e-2)
 X = jnp.linspace(-1, 1, 32)[:, None]
@@ -54,6 +55,11 @@ def evaluate(state, hyper): return {"error": jnp.mean((jax.vmap(state["model"])(
 def numbers(step=1500, **more): return dict(steps=step, every=5, evaluate=evaluate, key=jr.key(3)) | more
 
 
+def fit(init, step, runs, evaluate=None, **options):
+    "`train` of a process given as its functions."
+    return train(Process(init, step, evaluate or nothing), runs, **options)
+
+
 def arrays(tree):
     def plain(a): return np.asarray(jr.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a)
     return [plain(a) for a in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
@@ -83,14 +89,14 @@ def test_a_run_killed_many_times_ends_where_the_unbroken_one_ends(tmp_path):
         child.wait()
         kills.append(read(path).about["rows"])  # whatever moment it was, the file is whole
     assert child.returncode == 0 and len(set(kills)) >= 3 and kills == sorted(kills), kills
-    assert_same(train(init, step, RUNS, checkpoint=path, **numbers()), train(init, step, RUNS, **numbers()))
+    assert_same(fit(init, step, RUNS, checkpoint=path, **numbers()), fit(init, step, RUNS, **numbers()))
 
 
 def test_what_a_killed_writer_leaves_beside_the_file_is_ignored(tmp_path):
     path = tmp_path / "run.npz"
-    train(init, step, RUNS, checkpoint=path, **numbers(10))
+    fit(init, step, RUNS, checkpoint=path, **numbers(10))
     path.with_name("run.npz.tmp").write_bytes(path.read_bytes()[:100])
-    assert_same(train(init, step, RUNS, checkpoint=path, **numbers(20)), train(init, step, RUNS, **numbers(20)))
+    assert_same(fit(init, step, RUNS, checkpoint=path, **numbers(20)), fit(init, step, RUNS, **numbers(20)))
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
 
 
@@ -111,12 +117,12 @@ def test_an_interruption_returns_what_was_computed(tmp_path, capsys, ctrl_c):
         os.kill(os.getpid(), signal.SIGINT)
     thread = threading.Thread(target=interrupt)
     thread.start()
-    cut = train(init, step, RUNS, checkpoint=path, **numbers(steps))
+    cut = fit(init, step, RUNS, checkpoint=path, **numbers(steps))
     thread.join()
     assert "interrupted" in capsys.readouterr().err and 0 < cut.step < steps
-    assert_same(cut, train(init, step, RUNS, **numbers(cut.step)))
+    assert_same(cut, fit(init, step, RUNS, **numbers(cut.step)))
     more = cut.step + 12
-    assert_same(train(init, step, RUNS, checkpoint=path, **numbers(more)), train(init, step, RUNS, **numbers(more)))
+    assert_same(fit(init, step, RUNS, checkpoint=path, **numbers(more)), fit(init, step, RUNS, **numbers(more)))
 
 
 def test_a_stop_is_felt_in_the_middle_of_a_chunk(capsys, ctrl_c, monkeypatch):
@@ -129,7 +135,7 @@ def test_a_stop_is_felt_in_the_middle_of_a_chunk(capsys, ctrl_c, monkeypatch):
                 yield stride
     monkeypatch.setattr(population, "Strides", Watched)
     began = time.perf_counter()
-    cut = train(init, step, RUNS, **numbers(10**7, every=10**6))   # a chunk would take minutes
+    cut = fit(init, step, RUNS, **numbers(10**7, every=10**6))   # a chunk would take minutes
     assert cut.step == 0 and cut.table.empty and list(cut.table)[-1] == "error" and "after step 0 of" in capsys.readouterr().err
     assert 7 < len(strides) and sum(length for _, length in strides) < 10**6 and time.perf_counter() - began < 30
 
@@ -139,13 +145,13 @@ def test_a_stop_is_felt_in_the_middle_of_a_chunk(capsys, ctrl_c, monkeypatch):
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     path = tmp_path_factory.mktemp("kept") / "run.npz"
-    train(init, step, RUNS, checkpoint=path, **numbers(10))
+    fit(init, step, RUNS, checkpoint=path, **numbers(10))
     return path.read_bytes()
 
 
 def refuses(path, content, match, runs=RUNS, init=init, **more):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=match) as error: train(init, step, runs, checkpoint=path, **numbers(**{"step": 20} | more))
+    with pytest.raises(ValueError, match=match) as error: fit(init, step, runs, checkpoint=path, **numbers(**{"step": 20} | more))
     assert str(path) in str(error.value) and "Nothing was overwritten" in str(error.value)
     assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
 
@@ -231,20 +237,20 @@ def test_every_kind_of_leaf_comes_back(tmp_path):
 @pytest.mark.parametrize("at", [1, 5, 6, 18])
 def test_a_nan_stops_one_run_and_changes_no_bit_of_the_others(at, tmp_path):
     runs, path, last = RUNS.assign(sick=[0, 0, at, 0, 0, 0]), tmp_path / "run.npz", (at - 1) // 5 * 5
-    well, sick = train(init, step, RUNS, **numbers(20)), train(init, step, runs, checkpoint=path, **numbers(20))
+    well, sick = fit(init, step, RUNS, **numbers(20)), fit(init, step, runs, checkpoint=path, **numbers(20))
     assert sick.failures.to_dict("records") == [{"run": 2, "seed": 1, "lr": 0.1, "sick": at, "step": at, "metric": "noise"}]
     others = well.table[(well.table["run"] != 2) | (well.table["step"] <= last)].reset_index(drop=True)
     assert sick.table.drop(columns="sick").equals(others.drop(columns="sick"))
-    before = train(init, step, RUNS, **numbers(max(last, 1)))
+    before = fit(init, step, RUNS, **numbers(max(last, 1)))
     for run in range(6):
         if run == 2 and last == 0: assert sick[2]["weak"] == 0 and (sick[2]["average"] == 0).all()
         else: assert [a.tobytes() for a in arrays((before if run == 2 else well)[run])] == [a.tobytes() for a in arrays(sick[run])]
-    assert_same(train(init, step, runs, checkpoint=path, **numbers(30)), train(init, step, runs, **numbers(30)))
+    assert_same(fit(init, step, runs, checkpoint=path, **numbers(30)), fit(init, step, runs, **numbers(30)))
 
 
 def test_a_nan_in_an_evaluation_counts_and_when_all_have_failed_the_training_ends():
     def bad(state, hyper): return {"error": jnp.where(state["weak"] >= 10, jnp.inf, 0.0)}
-    ended = train(init, step, RUNS, **numbers(1000, evaluate=bad))
+    ended = fit(init, step, RUNS, **numbers(1000, evaluate=bad))
     assert ended.step == 10 and ended.failures["step"].eq(10).all() and ended.failures["metric"].eq("error").all()
     assert ended.table["step"].eq(5).all() and len(ended.failures) == 6
 
@@ -254,23 +260,23 @@ def test_a_nan_in_an_evaluation_counts_and_when_all_have_failed_the_training_end
 def test_one_compile_for_all_chunks_and_for_the_next_call():
     traces = []
     def counted(state, hyper, *, key): traces.append(1); return step(state, hyper, key=key)
-    train(init, counted, RUNS, **numbers(5))
+    fit(init, counted, RUNS, **numbers(5))
     assert len(traces) == 2  # once to look at its shapes, once to compile
-    train(init, counted, RUNS, **numbers(52))  # ten chunks and a shorter one
+    fit(init, counted, RUNS, **numbers(52))  # ten chunks and a shorter one
     assert len(traces) == 3  # looked at again, and not compiled
 
 
 def test_the_state_does_not_depend_on_every():
-    a, b, c = (train(init, step, RUNS, **numbers(30, every=every)) for every in (1, 7, 5))
+    a, b, c = (fit(init, step, RUNS, **numbers(30, every=every)) for every in (1, 7, 5))
     assert all(x.tobytes() == y.tobytes() == z.tobytes() for x, y, z in zip(arrays(a.state), arrays(b.state), arrays(c.state)))
     assert b.table.query("run == 0")["step"].tolist() == [7, 14, 21, 28, 30] and c.step == 30
     assert np.isclose(a.table.query("run == 1")["loss"].mean(), c.table.query("run == 1")["loss"].mean())
 
 
 def test_a_run_alone_is_the_run_in_the_crowd():
-    crowd = train(init, step, RUNS, **numbers(20))
+    crowd = fit(init, step, RUNS, **numbers(20))
     for run in (1, 4):
-        alone = train(init, step, RUNS.loc[[run]], **numbers(20))
+        alone = fit(init, step, RUNS.loc[[run]], **numbers(20))
         assert all(np.allclose(np.float32(a[0]), np.float32(b[run]), atol=1e-4) for a, b in zip(arrays(alone.state), arrays(crowd.state)))
         assert np.allclose(alone.table[["loss", "error"]], crowd.table.query("run == @run")[["loss", "error"]], atol=1e-5)
 
@@ -281,9 +287,9 @@ def test_batch_norm_lives_in_the_state(tmp_path):
         norm, memory = state
         y, memory = jax.vmap(norm, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(X + jr.normal(key, X.shape), memory)
         return (norm, memory), {"mean": y.mean()}
-    train(start, normed, RUNS, steps=7, every=5, checkpoint=tmp_path / "run.npz")
-    resumed = train(start, normed, RUNS, steps=20, every=5, checkpoint=tmp_path / "run.npz")
-    whole = train(start, normed, RUNS, steps=20, every=5)
+    fit(start, normed, RUNS, steps=7, every=5, checkpoint=tmp_path / "run.npz")
+    resumed = fit(start, normed, RUNS, steps=20, every=5, checkpoint=tmp_path / "run.npz")
+    whole = fit(start, normed, RUNS, steps=20, every=5)
     assert [a.tobytes() for a in arrays(resumed.state)] == [a.tobytes() for a in arrays(whole.state)]
 
 
@@ -291,7 +297,7 @@ def test_names_ride_along_and_numbers_are_hyper_parameters():
     runs = grid(seed=[0], kind=["a", "b"], lr=np.array([0.5], np.float32), flag=[True])
     seen = []
     def look(state, hyper, *, key): seen.append({k: v.dtype.name for k, v in hyper.items()}); return state, {"loss": hyper["lr"]}
-    done = train(lambda hyper, *, key: jnp.zeros(1), look, runs, steps=3, every=3)
+    done = fit(lambda hyper, *, key: jnp.zeros(1), look, runs, steps=3, every=3)
     assert seen[0] == {"seed": "int32", "lr": "float32", "flag": "bool"} and done.table["kind"].tolist() == ["a", "b"]
     assert done.table["loss"].tolist() == [0.5, 0.5] and repr(done) == "Population of 2 runs after 3 steps"
 
@@ -299,9 +305,9 @@ def test_names_ride_along_and_numbers_are_hyper_parameters():
 def test_double_precision_is_kept(tmp_path):
     with jax.enable_x64():
         start, move = (lambda hyper, *, key: jr.normal(key)), (lambda x, hyper, *, key: (x + hyper["lr"], {"x": x}))
-        train(start, move, RUNS, steps=5, every=5, checkpoint=tmp_path / "run.npz")
-        resumed = train(start, move, RUNS, steps=9, every=5, checkpoint=tmp_path / "run.npz")
-        assert resumed.state.dtype == jnp.float64 and (resumed.state == train(start, move, RUNS, steps=9, every=5).state).all()
+        fit(start, move, RUNS, steps=5, every=5, checkpoint=tmp_path / "run.npz")
+        resumed = fit(start, move, RUNS, steps=9, every=5, checkpoint=tmp_path / "run.npz")
+        assert resumed.state.dtype == jnp.float64 and (resumed.state == fit(start, move, RUNS, steps=9, every=5).state).all()
 
 
 # ---- refusals
@@ -311,11 +317,11 @@ def test_double_precision_is_kept(tmp_path):
                                          (grid(seed=[0], loss=[1.0]), "metric 'loss'")])
 def test_impossible_runs(runs, match):
     with pytest.raises((ValueError, TypeError), match=match):
-        train(lambda hyper, *, key: jnp.zeros(1), lambda state, hyper, *, key: (state, {"loss": 0.0}), runs, steps=1, every=1)
+        fit(lambda hyper, *, key: jnp.zeros(1), lambda state, hyper, *, key: (state, {"loss": 0.0}), runs, steps=1, every=1)
 
 
 def test_impossible_arguments():
-    with pytest.raises(ValueError, match="at least 1, not 0 and 5"): train(init, step, RUNS, **numbers(0))
+    with pytest.raises(ValueError, match="at least 1, not 0 and 5"): fit(init, step, RUNS, **numbers(0))
     with pytest.raises(TypeError, match=r"write seed=\[5\]"): grid(seed=5)
     with pytest.raises(TypeError, match="not a list"): grid(seed=[1], kind="abc")
 
@@ -323,13 +329,13 @@ def test_impossible_arguments():
 @pytest.mark.parametrize("mode", ["auto", "text", "none"])
 def test_progress_as_the_settings_say(mode, monkeypatch, capsys):
     monkeypatch.setenv("RECURRENT_LAB_PROGRESS", mode)
-    train(init, step, RUNS, label="sine", **numbers(20))
+    fit(init, step, RUNS, label="sine", **numbers(20))
     shown = capsys.readouterr().err
     assert (shown == "") if mode == "none" else ("sine" in shown and "20/20" in shown and "loss=" in shown)
     assert ("\r" in shown) == (mode == "auto")
 
 
 if __name__ == "__main__":
-    population.PAUSE, chunk = 0.0, population._chunk
-    population._chunk = lambda *args: (time.sleep(0.005), chunk(*args))[1]  # paced: a quick machine must not be done before it is killed
-    train(init, step, RUNS, checkpoint=sys.argv[1], **numbers())
+    chunk.PAUSE, unpaced = 0.0, chunk.go_on
+    chunk.go_on = lambda *args: (time.sleep(0.005), unpaced(*args))[1]  # paced: a quick machine must not be done before it is killed
+    fit(init, step, RUNS, checkpoint=sys.argv[1], **numbers())

@@ -1,11 +1,11 @@
-"""The run itself: populations of seeds and hyper-parameters, checkpoints, progress."""
+"""The run itself: problems, populations of seeds and hyper-parameters, checkpoints, progress."""
 
-from .full_batch import full_batch
-from .phases import train_phases
+from .losses import (accuracy, cross_entropy, first_output, full_batch, next_token, penalized, plain,
+                     supervised, tested, unexplained_variance, with_aux)
 from .population import Population, grid, train
-from .reading import reading
-from .supervised import supervised
-from .until import until
-from .variants import train_each
+from .problem import Problem, Process, State, weights
+from .variants import TUNING_SEED, Variants, best_rates, train_variants
 
-__all__ = ["Population", "full_batch", "grid", "train", "reading", "supervised", "train_each", "train_phases", "until"]
+__all__ = ["Population", "Problem", "Process", "State", "TUNING_SEED", "Variants", "accuracy", "best_rates",
+           "cross_entropy", "first_output", "full_batch", "grid", "next_token", "penalized", "plain",
+           "supervised", "tested", "train", "train_variants", "unexplained_variance", "weights", "with_aux"]

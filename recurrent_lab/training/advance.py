@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,8 +15,10 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from .layout import Layout
+
 # %% auto #0
-__all__ = ['run_keys', 'start', 'at_once', 'advance', 'nothing', 'metric_names']
+__all__ = ['run_keys', 'start', 'Program', 'at_once', 'advance', 'metric_names']
 
 # %% ../../nbs/training/advance.ipynb #de5c6dda
 def run_keys(key: Key[Array, ""], seeds: Int[Array, " R"]) -> Key[Array, " R"]:
@@ -30,41 +33,68 @@ def start(init: Callable, hyper: dict[str, Array], keys: Key[Array, " R"]) -> Py
     # no weak types
     return jax.tree.map(lambda a: jnp.asarray(a, dtype=a.dtype) if eqx.is_array(a) else a, states)
 
+# %% ../../nbs/training/advance.ipynb #c912296d
+class Program(NamedTuple):
+    "What is computed for every run, and how the runs are laid out."
+    step: Callable
+    evaluate: Callable
+    stop: Callable
+    metrics: tuple[tuple[str, ...], tuple[str, ...]]  # names of those of `step` and of `evaluate`
+    every: int
+    layout: Layout
+
 # %% ../../nbs/training/advance.ipynb #2dbcc9c9
 @eqx.filter_jit
-def _stride(step: Callable, names: tuple, state: PyTree, log: Array, hyper: dict[str, Array],
-            keys: Array, done: Array, begin: Array, length: Array,
-            ) -> tuple[PyTree, Float[Array, "R every M"]]:
-    """Steps `done + begin + 1 ... done + begin + length`,
-    whose metrics go to the rows `begin ...` of the log."""
+def _stride(program: Program, state: PyTree, log: Array, hyper: dict[str, Array], keys: Array,
+            alive: Array, span: tuple[Array, Array, Array]) -> tuple[PyTree, Float[Array, "R every M"]]:
+    """Steps `done + begin + 1 ... done + begin + length`, whose metrics go to the rows `begin ...`
+    of the log; `span` is (done, begin, length)."""
+    arrays, static = eqx.partition(state, eqx.is_array)
 
-    def one(state, log, hyper, key):
+    def one(span, arrays, log, hyper, key):
+        done, begin, length = span
+
         def body(i, carry):
             arrays, log = carry
-            new, metrics = step(eqx.combine(arrays, static), hyper, key=jr.fold_in(key, done + i + 1))
-            return eqx.filter(new, eqx.is_array), log.at[i].set(_row(metrics, names))
+            new, metrics = program.step(eqx.combine(arrays, static), hyper,
+                                        key=jr.fold_in(key, done + i + 1))
+            return eqx.filter(new, eqx.is_array), log.at[i].set(_row(metrics, program.metrics[0]))
 
-        arrays, static = eqx.partition(state, eqx.is_array)
-        new, log = lax.fori_loop(begin, begin + length, body, (arrays, log))
-        return eqx.combine(new, static), log
+        return lax.fori_loop(begin, begin + length, body, (arrays, log))
 
-    return eqx.filter_vmap(one)(state, log, hyper, keys)
+    def part(span, arrays, log, hyper, keys, alive):
+        go_on = lambda: _runs(one, program.layout)(span, arrays, log, hyper, keys)
+        return lax.cond(alive.any(), go_on, lambda: (arrays, log))
+
+    arrays, log = program.layout.map(part)(span, arrays, log, hyper, keys, alive)
+    return eqx.combine(arrays, static), log
 
 
+def _runs(one: Callable, layout: Layout) -> Callable:
+    """`one` run for all those of a part. A part of one run has no `vmap`, so that a condition inside
+    remains one, and only the branch that is taken is computed."""
+    if layout.part > 1:
+        return lambda same, *rows: jax.vmap(one, (None, *[0] * len(rows)))(same, *rows)
+    first = lambda tree: jax.tree.map(lambda a: a[0], tree)
+    return lambda same, *rows: jax.tree.map(lambda a: a[None], one(same, *map(first, rows)))
+
+# %% ../../nbs/training/advance.ipynb #ad974c6f
 @eqx.filter_jit
-def _judge(evaluate: Callable, names: tuple, old: PyTree, new: PyTree, log: Array,
-           hyper: dict[str, Array], alive: Array,
-           ) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"]]:
-    """The evaluation after the last step, which runs are still finite, and their new states;
-    of the others the old ones."""
+def _judge(program: Program, old: PyTree, new: PyTree, log: Array, hyper: dict[str, Array],
+           alive: Array) -> tuple[PyTree, Float[Array, "R E"], Bool[Array, " R"], Bool[Array, " R"]]:
+    """The new states, or the old ones of runs that are not finite or have ended; the evaluation after the
+    last step; which runs are still finite; which of them have reached their goal."""
+    (was, static), now = eqx.partition(old, eqx.is_array), eqx.filter(new, eqx.is_array)
 
-    def one(old, new, log, hyper, alive):
-        final = _row(evaluate(new, hyper), names)
+    def one(_, was, now, log, hyper, alive):
+        measured = program.evaluate(eqx.combine(now, static), hyper)
+        final = _row(measured, program.metrics[1])
         finite = alive & jnp.isfinite(log).all() & jnp.isfinite(final).all()
-        return jax.tree.map(lambda a, b: jnp.where(finite, a, b) if eqx.is_array(a) else a,
-                            new, old), final, finite
+        kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), now, was)
+        return kept, final, finite, finite & jnp.asarray(program.stop(measured, hyper))
 
-    return eqx.filter_vmap(one)(old, new, log, hyper, alive)
+    kept, *judged = program.layout.map(_runs(one, program.layout))(None, was, now, log, hyper, alive)
+    return eqx.combine(kept, static), *judged
 
 
 def _row(metrics: dict, names: tuple) -> Float[Array, " M"]:
@@ -76,27 +106,23 @@ def at_once(n: int) -> list[tuple[int, int]]:
     return [(0, n)]
 
 
-def advance(step: Callable, evaluate: Callable, names: tuple, every: int, state: PyTree,
-            hyper: dict[str, Array], keys: Key[Array, " R"], alive: Bool[Array, " R"], done: int, n: int,
-            strides: Callable = at_once,
-            ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"]]:
-    """Steps `done + 1 ... done + n` of every run, `n <= every`;
+def advance(program: Program, state: PyTree, hyper: dict[str, Array], keys: Key[Array, " R"],
+            alive: Bool[Array, " R"], done: int, n: int, strides: Callable = at_once,
+            ) -> tuple[PyTree, Float[Array, "R every M"], Float[Array, "R E"], Bool[Array, " R"],
+                       Bool[Array, " R"]]:
+    """Steps `done + 1 ... done + n` of every run, `n <= program.every`;
     `strides(n)` gives (begin, length) of each call.
 
     Returns the states, the metrics of `step` at each of them, those of `evaluate` at the last,
-    and which runs are still finite."""
-    new, log = state, jnp.zeros((len(keys), every, len(names[0])))
+    which runs are still finite, and which of these have reached their goal."""
+    shape = len(keys), program.every, len(program.metrics[0])
+    new, log = state, program.layout.place(jnp.zeros(shape))
     for begin, length in strides(n):
-        new, log = _stride(step, names[0], new, log, hyper, keys,
-                           *map(jnp.asarray, (done, begin, length)))
+        new, log = _stride(program, new, log, hyper, keys, alive,
+                           tuple(map(jnp.asarray, (done, begin, length))))
         log.block_until_ready()
-    kept, final, finite = _judge(evaluate, names[1], state, new, log, hyper, alive)
-    return kept, log, final, finite
-
-
-def nothing(state: PyTree, hyper: dict[str, Array]) -> dict:
-    "The evaluation of those who have none."
-    return {}
+    kept, final, finite, reached = _judge(program, state, new, log, hyper, alive)
+    return kept, log, final, finite, reached
 
 # %% ../../nbs/training/advance.ipynb #3eab3df3
 def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[str, Array],

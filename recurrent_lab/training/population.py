@@ -9,10 +9,11 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -21,8 +22,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from .advance import advance, metric_names, nothing, run_keys, start
-from .checkpoint import read, refused, restore, save
+from .advance import Program, advance, metric_names, run_keys, start
+from . import chunk
+from .chunk import Progress, begin, keep, resume
+from .layout import Layout, layout
+from .problem import Problem, Process, never
 from .progress import Strides, bar, show
 
 if TYPE_CHECKING:
@@ -52,10 +56,21 @@ def _hyper(runs: DataFrame) -> dict[str, Array]:
     if "seed" not in runs: raise ValueError(f"train: runs has no column 'seed', only {list(runs)}")
     if taken := {"run", "step"} & set(runs):
         raise ValueError(f"train: runs has a column {min(taken)!r}, which the table has already")
-    hyper = {name: jnp.asarray(runs[name].to_numpy()) for name in runs.select_dtypes(["number", "bool"])}
+    hyper = {name: _column(name, runs[name].to_numpy())
+             for name in runs.select_dtypes(["number", "bool"])}
     if "seed" not in hyper or not jnp.issubdtype(hyper["seed"].dtype, jnp.integer):
         raise TypeError(f"train: the column 'seed' must hold integers, not {runs['seed'].dtype}")
     return hyper
+
+
+def _column(name: str, values: np.ndarray) -> Array:
+    "A column as JAX has it; ValueError if an integer would not survive."
+    allowed = np.iinfo(jax.dtypes.canonicalize_dtype(int))
+    if values.dtype.kind in "iu":
+        for value in values[(values < allowed.min) | (values > allowed.max)]:
+            raise ValueError(f"train: the column {name!r} has {value}; integers from {allowed.min} "
+                             f"to {allowed.max} are allowed")
+    return jnp.asarray(values)
 
 # %% ../../nbs/training/population.ipynb #58ccb20a
 @dataclass(frozen=True)
@@ -64,11 +79,12 @@ class Population:
     `population[i]` is its state alone.
 
     `step` is the number of steps done: fewer than asked for if the training was interrupted,
-    or if every run had failed."""
+    or if every run had ended."""
 
     table: DataFrame  # a row for each run and logged step: run, the columns of `runs`, step, the metrics
     state: PyTree  # the states, stacked along a new leading axis; of a failed run, from the chunk before
     failures: DataFrame  # a row for each failed run: run, the columns of `runs`, step, metric
+    stopped: DataFrame  # a row for each run that reached its goal: run, the columns of `runs`, step
     step: int
 
     def __getitem__(self, run: int) -> PyTree:
@@ -79,136 +95,97 @@ class Population:
         return (f"Population of {len(jax.tree.leaves(eqx.filter(self.state, eqx.is_array))[0])} runs "
                 f"after {self.step} steps{failed}")
 
-# %% ../../nbs/training/population.ipynb #92c61da3
-class _Progress(NamedTuple):
-    state: PyTree  # (R, ...)
-    steps: tuple[int, ...]  # the logged steps
-    log: tuple[np.ndarray, ...]  # for each of them, the metrics (R, M)
-    failed_at: np.ndarray  # (R,) the step that failed; 0: none has
-    failed_by: np.ndarray  # (R,) the index of the metric that did
-
-    @property
-    def step(self) -> int: return self.steps[-1] if self.steps else 0
-
-    @property
-    def alive(self) -> np.ndarray: return self.failed_at == 0
-
-# %% ../../nbs/training/population.ipynb #734056d4
-def _chunk(progress: _Progress, n: int, forward: Callable) -> _Progress:
-    "The progress after `n` more steps. `forward(state, alive, done, n)` is `advance`, the rest given."
-    alive, done = progress.alive, progress.step
-    state, log, final, finite = forward(progress.state, jnp.asarray(alive), done, n)
-    log, final, finite = (np.asarray(log, np.float64)[:, :n], np.asarray(final, np.float64),
-                          np.asarray(finite))
-    failed_at, failed_by = progress.failed_at.copy(), progress.failed_by.copy()
-    for run in np.flatnonzero(alive & ~finite):
-        # (n, M): those of `evaluate` belong to the last step
-        metrics = np.pad(log[run], ((0, 0), (0, final.shape[1])))
-        metrics[-1, log.shape[2]:] = final[run]
-        at, failed_by[run] = np.argwhere(~np.isfinite(metrics))[0]
-        failed_at[run] = done + at + 1
-    means = np.concatenate([log.mean(1), final], axis=1)  # (R, M)
-    return _Progress(state, (*progress.steps, done + n), (*progress.log, means), failed_at, failed_by)
-
-
-def _population(progress: _Progress, runs: DataFrame, names: tuple[str, ...]) -> Population:
+# %% ../../nbs/training/population.ipynb #2c1b2793
+def _population(progress: Progress, state: PyTree, runs: DataFrame,
+                names: tuple[str, ...]) -> Population:
     steps, count = np.array(progress.steps, dtype=int), len(runs)
     log = np.reshape(progress.log, (len(steps), count, len(names)))
     table = runs.loc[runs.index.repeat(len(steps))].reset_index(names="run")
     table = table.assign(step=np.tile(steps, count),
                          **{name: log[:, :, i].T.ravel() for i, name in enumerate(names)})
-    failed_at = progress.failed_at[table["run"]]
-    table = table[(failed_at == 0) | (table["step"] < failed_at)].reset_index(drop=True)
-    failed = np.flatnonzero(progress.failed_at)
-    failures = runs.loc[failed].reset_index(names="run")
-    failures = failures.assign(step=progress.failed_at[failed],
-                               metric=[names[i] for i in progress.failed_by[failed]])
-    return Population(table, progress.state, failures, progress.step)
-
-# %% ../../nbs/training/population.ipynb #eb9ee41b
-PAUSE = 1.0  # seconds between two checkpoints, or twenty times what the last one took if that is more
+    ended_at, failed = progress.ended_at, progress.failed_by >= 0
+    last = np.where(progress.alive, progress.step, ended_at - failed)[table["run"]]
+    of = lambda which: runs.loc[which].reset_index(names="run").assign(step=ended_at[which])
+    failures = of(failed).assign(metric=[names[i] for i in progress.failed_by[failed]])
+    return Population(table[table["step"] <= last].reset_index(drop=True), state, failures,
+                      of(~failed & ~progress.alive), progress.step)
 
 
-def _fingerprint(runs: DataFrame, every: int, key: Key[Array, ""], names: tuple[str, ...]) -> dict:
+def _fingerprint(runs: DataFrame, every: int, key: Key[Array, ""], names: tuple[str, ...], part: int,
+                 phases: Mapping[int, object]) -> dict:
     "What a checkpoint must share with the training that goes on from it, as JSON has it."
-    about = {"runs": runs.to_dict("list"), "every": every,
+    about = {"runs": runs.to_dict("list"), "every": every, "part": part, "phases": sorted(phases),
              "key": [str(jr.key_impl(key)), jr.key_data(key).tolist()], "metrics": names}
     return json.loads(json.dumps(about, default=str))
 
-
-def _save(path: str | Path, progress: _Progress, about: dict) -> float:
-    "Write the checkpoint; returns the time when the next is due."
-    began = time.monotonic()
-    save(path, progress._replace(steps=np.array(progress.steps, int), log=np.array(progress.log)),
-         **about, rows=len(progress.steps))
-    ended = time.monotonic()
-    return ended + max(PAUSE, 20 * (ended - began))
-
-
-def _resume(path: str | Path, fresh: _Progress, about: dict, steps: int) -> _Progress:
-    "The progress in the file. ValueError if it is not a checkpoint of this very population."
-    found = read(path)
-    for what, here in about.items():
-        there = found.about.get(what)
-        if json.dumps(there) != json.dumps(here):
-            raise refused(path, f"it belongs to another population: {what} is {_short(there)} "
-                                f"in the file, {_short(here)} here")
-    rows, count = found.about["rows"], len(fresh.failed_at)
-    kept = restore(fresh._replace(steps=np.zeros(rows, int),
-                                  log=np.zeros((rows, count, len(about["metrics"])))), found)
-    progress = kept._replace(steps=tuple(kept.steps.tolist()), log=tuple(kept.log))
-    if progress.step > steps:
-        raise refused(path, f"it has done {progress.step} steps already, more than steps={steps}")
-    print(f"resuming {Path(path).name} after step {progress.step} of {steps}", file=sys.stderr)
-    return progress
-
-
-def _short(value, width: int = 60) -> str:
-    return text if len(text := json.dumps(value)) <= width else text[:width] + "..."
-
 # %% ../../nbs/training/population.ipynb #a6972ca3
-def train(init: Callable, step: Callable, runs: DataFrame, *, steps: int, every: int,
-          evaluate: Callable | None = None, checkpoint: str | Path | None = None,
+def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int,
+          stop: Callable = never, phases: Mapping[int, Problem | Process] = MappingProxyType({}),
+          part: int | None = None, checkpoint: str | Path | None = None,
           key: Key[Array, ""] | None = None, label: str = "") -> Population:
     """Train every row of `runs` at once for `steps` steps, logging each `every` steps.
 
-    `init(hyper, *, key) -> state`, `step(state, hyper, *, key) -> (state, metrics)`
-    and `evaluate(state, hyper) -> metrics` are about one run; `hyper` is a dict of scalars,
-    one for each column of numbers in `runs`, and metrics are dicts of scalars. The table has the mean
-    of `step`'s metrics over the steps since the last row, and those of `evaluate` at that step.
+    The table has the mean of the loss's metrics over the steps since the last row, and those of
+    `problem.evaluate` at that step. `hyper` of a run has the columns of numbers in `runs`.
 
-    A NaN or Inf in any metric stops that run; the others go on. An interruption (Ctrl-C, JupyterLab's
+    stop: a run ends at the first row for which `stop(metrics of evaluate, hyper)` is true.
+    phases: {step: problem}; after so many steps the runs go on, as they are, with that problem's step.
+    part: how many runs are computed together ([layout](layout.ipynb)); with 1 each run by itself, so that
+    a condition in the optimizer computes only the branch it takes, and a run that has ended costs nothing.
+
+    A NaN or Inf in any metric ends that run; the others go on. An interruption (Ctrl-C, JupyterLab's
     stop button) returns the population as it was at its last row. With `checkpoint`, a file, a training
     that was killed goes on where the file stands and ends bit for bit where the unbroken one ends;
     a larger `steps` extends a finished one. A damaged or foreign file is a ValueError."""
     if steps < 1 or every < 1:
         raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
-    runs, evaluate, key = (runs.reset_index(drop=True), evaluate or nothing,
-                           jr.key(0) if key is None else key)
-    hyper = _hyper(runs)
-    keys, nobody = run_keys(key, hyper["seed"]), np.zeros(len(runs), int)
-    state = start(init, hyper, keys)
-    parts = metric_names(step, evaluate, state, hyper, keys, {"run", "step", *runs})
-    names, about = sum(parts, ()), _fingerprint(runs, every, key, sum(parts, ()))
+    runs, key = runs.reset_index(drop=True), jr.key(0) if key is None else key
+    hyper, plan = _hyper(runs), layout(len(runs), part)
+    state, keys = start(problem.init, hyper, run_keys(key, hyper["seed"])), run_keys(key, hyper["seed"])
+    programs = _programs(problem, phases, stop, state, hyper, keys, every, plan, {"run", "step", *runs})
+    names = sum(programs[0].metrics, ())
+    about = _fingerprint(runs, every, key, names, plan.part, phases)
+    hyper, keys = plan.place(plan.pad(hyper)), plan.place(plan.pad(keys))
 
     def forward(state, alive, done, n):
-        return advance(step, evaluate, parts, every, state, hyper, keys, alive, done, n, strides)
+        current = programs[max(begun for begun in programs if begun <= done)]
+        alive = plan.place(jnp.asarray(np.pad(alive, (0, plan.padded - len(runs)))))
+        state, *rest = advance(current, state, hyper, keys, alive, done, n, strides)
+        return state, *(np.asarray(a)[:len(runs)] for a in rest)
 
-    progress = saved = _Progress(state, (), (), nobody, nobody)
+    progress = begin(plan.pad(state), len(runs))
     if checkpoint and Path(checkpoint).exists():
-        progress = saved = _resume(checkpoint, progress, about, steps)
+        progress = resume(checkpoint, progress, about, steps)
+    progress = saved = progress._replace(state=plan.place(progress.state))
     due = 0.0
     try:
         with bar(steps, progress.step, label) as shown:
             strides = Strides(shown)
             while progress.step < steps and progress.alive.any():
-                progress = _chunk(progress, min(every - progress.step % every, steps - progress.step),
-                                  forward)
-                show(shown, progress.steps, progress.log, names[0], progress.failed_at)
+                progress = chunk.go_on(progress, _until_row(progress.step, every, steps, phases), forward)
+                show(shown, progress.steps, progress.log, names[0], progress.alive, progress.failed_by)
                 if checkpoint and time.monotonic() >= due:
-                    due, saved = _save(checkpoint, progress, about), progress
+                    due, saved = keep(checkpoint, progress, about), progress
     except KeyboardInterrupt:
         print(f"interrupted: this is the population after step {progress.step} of {steps}",
               file=sys.stderr)
-    if checkpoint and progress is not saved: _save(checkpoint, progress, about)
-    return _population(progress, runs, names)
+    if checkpoint and progress is not saved: keep(checkpoint, progress, about)
+    return _population(progress, plan.cut(progress.state), runs, names)
+
+
+def _programs(problem, phases: Mapping, stop: Callable, state: PyTree, hyper: dict, keys: Array,
+              every: int, plan: Layout, taken: set[str]) -> dict[int, Program]:
+    "By the step after which it begins: the program of each phase. ValueError if they log other metrics."
+    made = {}
+    for begun, one in {0: problem, **phases}.items():
+        metrics = metric_names(one.step, one.evaluate, state, hyper, keys, taken)
+        made[begun] = Program(one.step, one.evaluate, stop, metrics, every, plan)
+        if metrics != made[0].metrics:
+            raise ValueError(f"train: the phase that begins after step {begun} logs {metrics}, "
+                             f"the first one {made[0].metrics}; they must be the same")
+    return made
+
+
+def _until_row(done: int, every: int, steps: int, phases: Mapping) -> int:
+    "How many steps there are to the next row, the next phase or the end."
+    return min(every - done % every, *(end - done for end in (steps, *phases) if end > done))
