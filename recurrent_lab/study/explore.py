@@ -11,17 +11,10 @@ from collections.abc import Callable, Iterable
 
 from . import figures
 from .settings import settings
+from ..training.progress import watched
 
 # %% auto #0
-__all__ = ['watched', 'explore']
-
-# %% ../../nbs/study/explore.ipynb #02357315
-def watched() -> bool:
-    """Whether somebody looks on: this is a notebook's cell,
-    sent by a front end that could be asked for input."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    kernel = getattr(shell, "kernel", None)
-    return kernel is not None and bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
+__all__ = ['explore']
 
 # %% ../../nbs/study/explore.ipynb #71c68805
 def explore(draw: Callable, **choices: Iterable):

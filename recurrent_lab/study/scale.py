@@ -60,8 +60,8 @@ def checked_fields(Config: type, changes: Mapping) -> dict:
     return given
 
 # %% ../../nbs/study/scale.ipynb #62b59502
-def configure(Config: type, *, laptop: Mapping = {}, quick: Mapping = {}, scale: str = "laptop",
-              overrides: Mapping = {}):
+def configure(Config: type, *, quick: Mapping = {}, laptop: Mapping = {},
+              desktop: Mapping | None = None, scale: str = "laptop", overrides: Mapping = {}):
     """The configuration at a scale: the paper's values, the scale's differences,
     then `overrides`, field by field.
 
@@ -70,7 +70,9 @@ def configure(Config: type, *, laptop: Mapping = {}, quick: Mapping = {}, scale:
     """
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
-    difference = {"paper": {}, "laptop": laptop, "quick": quick}[scale]
+    difference = {"paper": {}, "desktop": desktop, "laptop": laptop, "quick": quick}[scale]
+    if difference is None:
+        raise ValueError(f"this study has no {scale} scale; allowed: quick, laptop, paper")
     return replace(Config(**checked_fields(Config, difference)), **checked_fields(Config, overrides))
 
 # %% ../../nbs/study/scale.ipynb #cf684675

@@ -19,7 +19,7 @@ __all__ = ['SCALES', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'la
            'checked', 'Settings', 'settings', 'writable']
 
 # %% ../../nbs/study/settings.ipynb #9ab59979
-SCALES = ("quick", "laptop", "paper")
+SCALES = ("quick", "laptop", "desktop", "paper")
 SECTIONS = {
     "lab": {"scale": "laptop", "data": "data", "runs": "data/runs", "seeds": None},
     "compute": {"device": "auto"},
@@ -107,7 +107,7 @@ def checked(key: str, value: object, home: Path) -> object:
 class Settings:
     """What is in force: the values, the lab's root, and `source`,
     which says for each value where it came from."""
-    scale: str                # quick, laptop or paper
+    scale: str                # quick, laptop, desktop or paper
     data: Path                # folder of data sets
     runs: Path                # folder of results
     seeds: int | None         # how many; None: as the study says
