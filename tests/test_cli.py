@@ -14,7 +14,7 @@ import pytest
 
 import recurrent_lab
 from recurrent_lab.study import results
-from recurrent_lab.study.cli import main
+from recurrent_lab.runner.cli import main
 
 CONFIG = """\
 from dataclasses import dataclass
@@ -156,7 +156,7 @@ def test_an_interrupted_run_leaves_the_earlier_results(lab):
     before = earlier(lab)
     path = os.pathsep.join([str(Path(recurrent_lab.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     # SIGINT as a terminal has it: a shell that runs us in the background would have it ignored
-    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from recurrent_lab.study.cli import main; sys.exit(main())"
+    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from recurrent_lab.runner.cli import main; sys.exit(main())"
     process = subprocess.Popen([sys.executable, "-c", program,
                                 "run", "coin", "--set", "pause=60"], stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path})
     while "flipping" not in (line := process.stderr.readline()):

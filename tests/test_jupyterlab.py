@@ -17,7 +17,7 @@ import pytest
 import recurrent_lab
 
 ROOT = Path(__file__).parents[1]
-START = "from recurrent_lab.study.cli import main; main()"
+START = "from recurrent_lab.runner.cli import main; main()"
 READY = """async () => {
     const { context } = window.jupyterapp.shell.currentWidget;
     await context.ready; await context.sessionContext.ready;

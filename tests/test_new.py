@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # SIGINT as a terminal has it: a shell that runs us in the background would have it ignored
 START = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-         "from recurrent_lab.study.cli import main; sys.exit(main())")
+         "from recurrent_lab.runner.cli import main; sys.exit(main())")
 
 
 @pytest.fixture(scope="module")

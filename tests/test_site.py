@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from recurrent_lab.study import board, render
-from recurrent_lab.study.site import ASSETS, faults, reading_order, readme, settle, site
+from recurrent_lab.site import board, render
+from recurrent_lab.site.pages import ASSETS, faults, reading_order, readme, settle, site
 
 ROOT = Path(__file__).parents[1]
 PAGES = [name.removesuffix(".ipynb") for name in reading_order(ROOT)]

@@ -1,3 +1,3 @@
-"""What makes a notebook a study: scale, claims, figures, settings, results."""
+"""What a study imports: configuration and scale, claims, figures, settings, results."""
 
 from recurrent_lab.study.study import Study
