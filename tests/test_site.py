@@ -158,7 +158,7 @@ def test_from_a_file_too(look, docs):
 
 def test_search_finds_a_symbol_by_keyboard(look, address):
     page = look()
-    page.goto(address + "papers/lru.html")
+    page.goto(address + "papers/recurrent/lru.html")
     page.keyboard.press("/")
     page.keyboard.type("recurrence_adamw")
     page.wait_for_selector("#found a")
@@ -200,7 +200,7 @@ def test_dark_stays_dark(look, address):
 
 def test_a_study_shows_claim_figure_and_verdict_on_the_first_screen(look, address):
     page = look()
-    page.goto(address + "papers/lru.html")
+    page.goto(address + "papers/recurrent/lru.html")
     for css in (".lead", ".hero svg", ".verdict.holds", ".links .button"):
         box = page.locator(css).first.bounding_box()
         assert box and box["y"] + min(box["height"], 300) < 1000, css

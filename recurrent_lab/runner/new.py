@@ -5,13 +5,15 @@
 # %% ../../nbs/runner/new.ipynb #abf18cad
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from .execute import Progress
-from .run import plan, run, studies
-from ..study.settings import settings
+from .publish import publish
+from .run import plan, run
+from ..site.lists import lists, write_lists
+from ..study.declaration import FAMILIES, declarations
+from ..study.settings import Settings, settings, unknown
 
 # %% auto #0
 __all__ = ['TEMPLATE', 'copied', 'new']
@@ -19,13 +21,14 @@ __all__ = ['TEMPLATE', 'copied', 'new']
 # %% ../../nbs/runner/new.ipynb #fb4745a7
 TEMPLATE = "two_layers"
 
-def copied(template, paper: str):
-    """The notebook (an nbformat node) as one called `paper`: another title and name,
+def copied(template, paper: str, family: str, order: int):
+    """The notebook (an nbformat node) as one called `paper`: another title, name and place,
     and nothing executed."""
     import copy
     made = copy.deepcopy(template)
-    made.cells[0].source = re.sub("^# .*", f"# {paper.replace('_', ' ').capitalize()}",
-                                  made.cells[0].source)
+    first = re.sub("^# .*", f"# {paper.replace('_', ' ').capitalize()}", made.cells[0].source)
+    first = re.sub("^- family: .*", f"- family: {family}", first, flags=re.M)
+    made.cells[0].source = re.sub("^- order: .*", f"- order: {order}", first, flags=re.M)
     for i, cell in enumerate(made.cells):
         cell.id = f"{paper[:50]}-{i}"
         if cell.cell_type == "code":
@@ -34,57 +37,51 @@ def copied(template, paper: str):
     return made
 
 # %% ../../nbs/runner/new.ipynb #b20ab177
-def _with_page(order: str, paper: str) -> str:
-    """`_quarto.yml` with the study after the last one. ValueError if it has none,
-    or this one already."""
-    lines = order.splitlines(keepends=True)
-    pages = [i for i, line in enumerate(lines) if re.match(r"\s*- papers/\w+\.ipynb\s*$", line)]
-    if not pages:
-        raise ValueError("_quarto.yml names no page in papers/, so there is no place to put a new one")
-    line = re.sub(r"papers/\w+", f"papers/{paper}", lines[pages[-1]])
-    if line in [lines[i] for i in pages]:
-        raise ValueError(f"_quarto.yml names papers/{paper}.ipynb already: take another name")
-    return "".join([*lines[:pages[-1] + 1], line, *lines[pages[-1] + 1:]])
+def _possible(paper: str, family: str, given: Settings) -> dict:
+    """The studies there are. ValueError if there cannot be one called `paper` in `family`."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", paper):
+        raise ValueError(f"a study's name is small letters, digits and _, a letter first, not {paper!r}")
+    if family not in FAMILIES:
+        raise unknown("family", family, FAMILIES)
+    lists(given.root)                       # a checkout, and nothing in it contradicts the lists
+    known = declarations(given.root)
+    if paper in known:
+        raise ValueError(f"there is a study {paper!r} already; taken: {', '.join(known)}")
+    if TEMPLATE not in known:
+        raise ValueError(f"a new study needs {TEMPLATE}, of which it is a copy, in {given.root}")
+    for left in (given.runs / paper / "laptop", given.root / "data/recorded" / f"{paper}.laptop.json"):
+        if left.exists():
+            raise ValueError(f"{left} is of an earlier study {paper!r}: move it, or take another name")
+    return known
 
-def new(paper: str, show: Progress | None = None) -> Path:
-    """Make the study `paper` in this lab, run it, and put it into the reading order;
+def new(paper: str, family: str = "dynamics", show: Progress | None = None) -> Path:
+    """Make the study `paper` in this lab, run and publish it, and put it into every list;
     returns its notebook.
 
     ValueError on a name that is none, or is taken. Whatever stops it, Ctrl-C too,
     leaves the lab as it was.
     """
     import nbformat
-    from nbdev.clean import clean_nb
-    from fastcore.nbio import read_nb, write_nb
-    root = settings().root
-    papers, order = root / "nbs" / "papers", root / "_quarto.yml"
-    file, template = papers / f"{paper}.ipynb", papers / f"{TEMPLATE}.ipynb"
-    if not re.fullmatch("[a-z][a-z0-9_]*", paper):
-        raise ValueError(f"a study's name is small letters, digits and _, a letter first, not {paper!r}")
-    for needed in (order, template):
-        if not needed.exists():
-            raise ValueError(f"a new study needs {needed}: start in a checkout of recurrent_lab")
-    if file.exists():
-        raise ValueError(f"there is a study {paper!r} already; taken: {', '.join(studies(root))}")
-    if (earlier := settings().runs / paper / "laptop").exists():
-        raise ValueError(f"{earlier} has results of an earlier study {paper!r}: "
-                         "move them, or take another name")
-    pages = _with_page(order.read_text(encoding="utf-8"), paper)
-    text = nbformat.writes(copied(nbformat.read(template, as_version=4), paper))
-    with file.open("x", encoding="utf-8") as made:
-        made.write(text)
+    given = settings()
+    known = _possible(paper, family, given)
+    file = given.root / "nbs" / "papers" / family / f"{paper}.ipynb"
+    order = 1 + max((d.order for d in known.values() if d.family == family), default=0)
+    template = nbformat.read(known[TEMPLATE].file, as_version=4)
+    made, folder = [file], file.parent.exists()
+    before = {path: path.read_bytes() for path in lists(given.root) if path.exists()}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(nbformat.writes(copied(template, paper, family, order)), encoding="utf-8")
     try:
-        executed = read_nb(run(plan(paper, scale="laptop"), show) / file.name)
-        clean_nb(executed)
-        write_nb(executed, file)
-        _write(order, pages)
+        run(plan(paper, scale="laptop"), show)
+        made.append(given.root / "data" / "recorded" / f"{paper}.laptop.json")
+        publish(paper, "laptop")
+        write_lists(given.root)
     except BaseException:
-        file.unlink()
+        for path in made:
+            path.unlink(missing_ok=True)
+        if not folder:
+            file.parent.rmdir()
+        for path, content in before.items():
+            path.write_bytes(content)
         raise
     return file
-
-def _write(file: Path, text: str) -> None:
-    """`text` as the file's content, at once or not at all."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(file)

@@ -8,40 +8,39 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..study import claims
 from .run import plan
+from ..study import evidence
 
 # %% auto #0
-__all__ = ['publish']
+__all__ = ['publish', 'cleaned']
 
 # %% ../../nbs/runner/publish.ipynb #379f53b9
 def _code(notebook: dict) -> list[str]:
     return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 def publish(paper: str, scale: str | None = None) -> Path:
-    """Publish the latest run of a study at a scale (default: the one in force); returns the file written.
+    """Publish the latest run of a study at a scale (default: the one in force); returns the file
+    of its claims.
 
     ValueError without such a run, or if the study's code has changed since.
     """
     p = plan(paper, scale=scale)
     file = p.folder / f"{paper}.ipynb"
     if not file.exists():
-        raise ValueError(f"no run to publish at {file}: recurrent-lab run {paper} --scale {p.settings.scale}")
+        raise ValueError(f"no run to publish at {file}: "
+                         f"recurrent-lab run {paper} --scale {p.settings.scale}")
     notebook = json.loads(file.read_text(encoding="utf-8"))
     if _code(notebook) != _code(json.loads(p.study.file.read_text(encoding="utf-8"))):
-        raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: run it again")
+        raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: "
+                         "run it again")
     if p.settings.scale == "laptop":
-        return _cleaned(file, p.study.file)
-    to = p.settings.root / "data" / "recorded" / f"{paper}.{p.settings.scale}.json"
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(json.dumps(claims.shown(notebook), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return to
+        cleaned(file, p.study.file)
+    return evidence.record(p.settings.root, paper, p.settings.scale, notebook)
 
-def _cleaned(executed: Path, to: Path) -> Path:
-    """The executed notebook in the place of the study's, as nbdev-clean would have it."""
+def cleaned(executed: Path, to: Path) -> None:
+    """The executed notebook in the place `to`, as nbdev-clean would have it."""
     from fastcore.nbio import nb2str, read_nb
     from nbdev.clean import clean_nb
     notebook = read_nb(executed)
     clean_nb(notebook)
     to.write_text(nb2str(notebook), encoding="utf-8")
-    return to

@@ -5,8 +5,6 @@
 # %% ../../nbs/runner/run.ipynb #b8164d7f
 from __future__ import annotations
 
-import ast
-import json
 import os
 import shutil
 import threading
@@ -15,65 +13,19 @@ from pathlib import Path
 
 from .execute import CellFailed, Progress, execute
 from ..site.render import alone
+from ..study.declaration import Declaration, declarations, notebooks
 from ..study.scale import changes, configure, label
 from ..study.settings import Settings, settings, unknown, writable
 
 # %% auto #0
-__all__ = ['Declared', 'defines_config', 'declared', 'studies', 'Plan', 'plan', 'run']
-
-# %% ../../nbs/runner/run.ipynb #2ec37945
-@dataclass(frozen=True)
-class Declared:
-    """A study as its notebook declares it, nothing executed but the configuration's cell."""
-    name: str
-    file: Path
-    title: str
-    paper: str
-    cell: str                 # source of the configuration's cell; empty if there is none
-
-    def config(self) -> tuple[type, dict, dict]:
-        """Config, LAPTOP, QUICK.
-        ValueError if the notebook has no such cell or it cannot run by itself."""
-        if not self.cell:
-            raise ValueError(f"{self.file} is no study: none of its cells defines `class Config`")
-        names = {"__name__": __name__}
-        try:
-            exec(compile(self.cell, f"{self.file}, cell of Config", "exec"), names)
-        except Exception as e:
-            raise ValueError(f"{self.file}: the cell of `class Config` cannot run by itself: "
-                             f"{type(e).__name__}: {e}") from None
-        return names["Config"], names.get("LAPTOP", {}), names.get("QUICK", {})
-
-# %% ../../nbs/runner/run.ipynb #d638ddb2
-def defines_config(source: str) -> bool:
-    """Whether a cell defines `class Config` (a cell that is not plain Python does not)."""
-    try:
-        return any(isinstance(node, ast.ClassDef) and node.name == "Config"
-                   for node in ast.parse(source).body)
-    except SyntaxError:
-        return False
-
-def declared(file: Path) -> Declared:
-    """A study's name, title (`# ...`), paper (`> ...`) and configuration, read from its notebook."""
-    cells = json.loads(Path(file).read_text(encoding="utf-8"))["cells"]
-    text = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind]
-            for kind in ("markdown", "code")}
-    lines = "\n".join(text["markdown"]).splitlines()
-    first = lambda mark: next((line[len(mark):].strip() for line in lines if line.startswith(mark)), "")
-    return Declared(Path(file).stem, Path(file), first("# "), first("> "),
-                    next(filter(defines_config, text["code"]), ""))
-
-def studies(root: Path) -> dict[str, Declared]:
-    """The studies of a lab by name: its notebooks in nbs/papers."""
-    files = sorted((Path(root) / "nbs" / "papers").glob("*.ipynb"))
-    return {f.stem: declared(f) for f in files if not f.name.startswith(("_", "."))}
+__all__ = ['Plan', 'plan', 'run']
 
 # %% ../../nbs/runner/run.ipynb #c1135f96
 @dataclass(frozen=True)
 class Plan:
     """A run that can be: the study, the settings, its configuration and what was changed by hand,
     and where it will stand."""
-    study: Declared
+    study: Declaration
     settings: Settings
     config: object
     overrides: dict
@@ -83,9 +35,9 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = 
     """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale,
     field or value, or a folder that cannot be written."""
     given = settings(overrides, scale=scale, seeds=seeds)
-    known = studies(given.root)
+    known = declarations(given.root)
     if paper not in known:
-        raise unknown(f"study (a notebook in {given.root / 'nbs' / 'papers'})", paper, known)
+        raise unknown(f"study (a notebook in {notebooks(given.root) / 'papers'}/*/)", paper, known)
     Config, laptop, quick = known[paper].config()
     overrides = changes(Config, given)
     config = configure(Config, laptop=laptop, quick=quick, scale=given.scale, overrides=overrides)

@@ -6,41 +6,17 @@
 from __future__ import annotations
 
 import html
-import json
-from collections import Counter
-from pathlib import Path
 
-from ..study import claims
+from ..study.declaration import FAMILIES, Declaration
 
 # %% auto #0
-__all__ = ['published', 'verdicts', 'as_html']
-
-# %% ../../nbs/site/board.ipynb #3f041cce
-def published(root: Path) -> list[dict]:
-    """The claims of all studies of the lab `root`, by study: each a record with `study`, `cell`,
-    and `run`, its run's record."""
-    found = []
-    for file in sorted((root / "nbs" / "papers").glob("*.ipynb")):
-        here = claims.shown(json.loads(file.read_text(encoding="utf-8")))
-        cells = {claim["statement"]: claim["cell"] for claim in here}
-        others = [json.loads(other.read_text(encoding="utf-8"))
-                  for other in sorted((root / "data" / "recorded").glob(f"{file.stem}.*.json"))]
-        found += [claim | {"study": file.stem} for claim in here]
-        found += [claim | {"study": file.stem, "cell": cells.get(claim["statement"])}
-                  for other in others for claim in other]
-    return found
-
-def verdicts(found: list[dict]) -> list[tuple[str, int]]:
-    """How many claims hold, were not reproduced, and so on."""
-    count = Counter(claim["verdict"] for claim in found)
-    return [(v, count[v]) for v in ("holds", "not reproduced", "not tested at this scale", "failed")
-            if count[v]]
+__all__ = ['as_html']
 
 # %% ../../nbs/site/board.ipynb #67074b1c
-def _row(claim: dict, title: str, family: str) -> str:
+def _row(claim: dict, study: Declaration) -> str:
     e = lambda value: html.escape(str(value if value is not None else ""))
-    run, address = claim["run"], (f"/papers/{claim['study']}.html"
-                                  + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims"))
+    title, family, run = study.title, FAMILIES[study.family], claim["run"]
+    address = f"/{study.page}.html" + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims")
     versions = " ".join(f"{name} {run[name]}" for name in ("python", "jax", "equinox", "optax", "numpy")
                         if run.get(name))
     how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}",
@@ -58,21 +34,20 @@ def _row(claim: dict, title: str, family: str) -> str:
             f'<td data-sort="{date}"><details><summary>{date}</summary>'
             f'<small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
 
-def as_html(found: list[dict], titles: dict[str, str], families: dict[str, str]) -> str:
-    """The claims as an HTML table with filters;
-    `titles` and `families` say what a study is called and belongs to."""
+def as_html(found: list[dict], studies: dict[str, Declaration]) -> str:
+    """The published claims of `studies`, by name, as an HTML table with filters."""
     def choice(name, values):
         options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>'
                           for v in dict.fromkeys(values))
         return (f'<select data-filter="{name}" aria-label="{name}">'
                 f'<option value="">every {name}</option>{options}</select>')
-    filters = (choice("paper", [titles[c["study"]] for c in found])
-               + choice("family", [families[c["study"]] for c in found])
+    filters = (choice("paper", [studies[c["study"]].title for c in found])
+               + choice("family", [FAMILIES[studies[c["study"]].family] for c in found])
                + choice("verdict", [c["verdict"] for c in found])
                + choice("scale", [c["run"]["scale"] for c in found]))
     head = "".join(f'<th scope="col"><button type="button">{name}</button></th>'
                    for name in ("claim", "paper", "ours", "verdict", "run"))
-    rows = "\n".join(_row(c, titles[c["study"]], families[c["study"]]) for c in found)
+    rows = "\n".join(_row(c, studies[c["study"]]) for c in found)
     return ('<div class="board"><p class="filters">'
             '<input type="search" data-filter="text" placeholder="filter" aria-label="filter by words">'
             f'{filters}<output aria-live="polite"></output></p>\n'

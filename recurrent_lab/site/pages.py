@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import json
-import posixpath
 import re
 import shutil
 import subprocess
@@ -15,235 +14,186 @@ import sys
 from pathlib import Path
 
 from . import board
-from .render import ASSETS, Page, directives, imported, read, read_all, symbols
+from .check import faults, settle
+from .lists import configuration, contents, described, llms, write_lists
+from .render import ASSETS, Page, directives, imported, read_all, symbols
+from ..study import evidence
+from ..study.declaration import FAMILIES, Declaration, declarations
 from ..study.settings import lab_root
 
 # %% auto #0
-__all__ = ['LINK', 'FIGURE', 'reading_order', 'contents', 'configuration', 'pages', 'settle', 'faults', 'twin', 'entries', 'site',
-           'readme', 'main']
-
-# %% ../../nbs/site/pages.ipynb #e6ef578d
-def reading_order(root: Path) -> list[str]:
-    "The pages that `_quarto.yml` names, in its order, as paths in nbs/."
-    return [f"{name}.ipynb" for _, _, name in contents(root)]
-
-def contents(root: Path) -> list[tuple[str, str, str]]:
-    "The pages in order: section, family within it, and name (`papers/lru`)."
-    def walk(entries, path):
-        for entry in entries:
-            if isinstance(entry, str): yield (*path, "", "")[:2] + (entry.removesuffix(".ipynb"),)
-            else: yield from walk(entry["contents"], (*path, entry["section"]))
-    return list(walk(configuration(root)["website"]["sidebar"]["contents"], ()))
-
-def configuration(root: Path) -> dict:
-    "`_quarto.yml`."
-    import yaml
-    return yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))
+__all__ = ['FIGURE', 'every_page', 'twin', 'entries', 'website', 'main']
 
 # %% ../../nbs/site/pages.ipynb #ace04a7b
-def _first_line(notebook: dict) -> str:
-    return next((m[1].strip() for c in notebook["cells"] if (m := re.match(r"# (.+)", "".join(c["source"])))), "")
-
-def _users(notebooks: dict[str, dict], known: dict[str, str]) -> dict[str, set]:
-    "By the address of a symbol: name and title of the studies, benchmarks and first steps that use it."
+def _users(notebooks: dict[str, dict], titles: dict[str, str], known: dict[str, str]) -> dict[str, set]:
+    """By the address of a symbol: name and title of the studies, benchmarks and first steps that use it."""
     users = {}
     for name, notebook in notebooks.items():
-        if name.split("/")[0] not in ("papers", "benchmarks", "start"): continue
-        for address in _used(notebook, known).values():
-            users.setdefault(address, set()).add((name, _first_line(notebook)))
+        if name.split("/")[0] in ("papers", "benchmarks", "start"):
+            for address in _used(notebook, known).values():
+                users.setdefault(address, set()).add((name, titles[name]))
     return users
 
 def _used(notebook: dict, known: dict[str, str]) -> dict[str, str]:
-    "The symbols of the library that a notebook's code names, with their addresses."
-    sources = [directives("".join(c["source"]))[1] for c in notebook["cells"] if c["cell_type"] == "code"]
+    """The symbols of the library that a notebook's code names, with their addresses."""
+    sources = [directives("".join(cell["source"]))[1]
+               for cell in notebook["cells"] if cell["cell_type"] == "code"]
     whole = "\n".join(sources)
     return {name: address for name, address in imported(sources, known).items()
             if "#" in address and re.search(rf"(?<![\w.]){re.escape(name)}\b", whole)}
 
-def pages(root: Path) -> list[Page]:
-    "Every page of the lab `root`, read, in order. FileNotFoundError if one has no notebook."
-    names = [name for _, _, name in contents(root)]
-    for name in names:
-        if not (file := root / "nbs" / f"{name}.ipynb").exists():
+def every_page(root: Path) -> list[Page]:
+    """Every page of the lab `root`, read, in order. FileNotFoundError if one has no notebook."""
+    files = {name: root / "nbs" / f"{name}.ipynb" for _, _, name in contents(root)}
+    for name, file in files.items():
+        if not file.exists():
             raise FileNotFoundError(f"_quarto.yml names {name}.ipynb, but there is no {file}")
-    notebooks = {name: json.loads((root / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8")) for name in names}
+    notebooks = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
+    titles = {name: described(root, name)[0] for name in files}
     known = symbols(root / "recurrent_lab")
-    return read_all(notebooks, known, _users(notebooks, known))
-
-# %% ../../nbs/site/pages.ipynb #f0a0142d
-LINK = re.compile(r'\b(href|src)="([^"]*)"')
-
-def settle(page: Page) -> None:
-    "Addresses within the site made to begin with `/`; those of notebooks become those of their pages."
-    def settled(match):
-        kind, address = match.groups()
-        if re.match(r"[a-z]+:|#|/", address): return match[0]
-        path, _, anchor = address.partition("#")
-        path = "/" + posixpath.normpath(posixpath.join(posixpath.dirname(page.name), re.sub(r"\.ipynb$", ".html", path)))
-        return f'{kind}="{path}{"#" + anchor if anchor else ""}"'
-    page.body = LINK.sub(settled, page.body)
-
-def faults(pages: list[Page], nbs: Path) -> list[str]:
-    "What must not be on the site, each with page and cell; the pages are settled."
-    found = [f"{page.name}: {what}" for page in pages for what in page.wrong]
-    ids = {f"/{page.name}.html": re.findall(r'\sid="([^"]+)"', page.body) + ["content"] for page in pages}
-    for page in pages:
-        own = ids[f"/{page.name}.html"]
-        twice = {i for i in own if own.count(i) > 1}
-        found += [f"{page.name}: {len(twice)} ids stand twice: {', '.join(sorted(twice))}"] if twice else []
-        for match in LINK.finditer(page.body):
-            if re.match(r"[a-z]+:", match[2]): continue
-            path, _, anchor = match[2].partition("#")
-            path = path or f"/{page.name}.html"
-            if path not in ids and not (nbs / path[1:]).is_file():
-                found.append(f"{page.name}: {page.cell_at(page.body, match.start())}: there is no {path[1:]}")
-            elif path in ids and anchor and anchor not in ids[path]:
-                found.append(f"{page.name}: {page.cell_at(page.body, match.start())}: {path[1:]} has nothing called #{anchor}")
-        found += [f"{page.name}: {what}" for what in _not_evidence(page)]
-    return found
-
-def _not_evidence(page: Page) -> list[str]:
-    "Why a study's or benchmark's outputs are none; an empty list if they are."
-    room, cells = page.name.split("/")[0], [c for c in page.notebook["cells"] if c["cell_type"] == "code"]
-    if room not in ("papers", "benchmarks"): return []
-    if not any(c["outputs"] for c in cells):
-        return [f"cell 1 (id {page.notebook['cells'][0]['id']}): the notebook has no outputs: run it"]
-    quick = [n for n, c in enumerate(page.notebook["cells"], 1) if c["cell_type"] == "code" and "quick scale" in json.dumps(c["outputs"])]
-    return [f"cell {n} (id {page.notebook['cells'][n - 1]['id']}): an output of the quick scale" for n in quick]
+    return read_all(notebooks, known, _users(notebooks, titles, known))
 
 # %% ../../nbs/site/pages.ipynb #9d4f0157
-def _study(page: Page, found: list[dict], known: dict[str, str]) -> dict:
-    "What the head of a study's page shows: verdicts, cost, figure, citation."
-    own = [c for c in found if c["study"] == page.name.split("/")[1]]
-    laptop = [c for c in own if c["run"]["scale"] == "laptop"]
-    last = {c["run"]["scale"]: c["run"] for c in own}
-    time = lambda s: f"{s:.0f} s" if s < 100 else f"{s / 60:.0f} min"
-    text = "".join("".join(c["source"]) for c in page.notebook["cells"] if c["cell_type"] == "markdown")
-    paper = re.search(r"https://arxiv\.org/abs/[\d.]+\d", text)
+def _study(page: Page, study: Declaration, found: list[dict], known: dict[str, str]) -> dict:
+    """What the head of a study's page shows: verdicts, cost, figure, citation."""
+    own = [claim for claim in found if claim["study"] == study.name]
+    laptop = [claim for claim in own if claim["run"]["scale"] == "laptop"]
+    last = {claim["run"]["scale"]: claim["run"] for claim in own}
     run = laptop[-1]["run"] if laptop else {"machine": "", "started": ""}
+    figure = page.figures[0] if page.figures else ""
     return dict(
-        verdicts=board.verdicts(laptop), machine=run["machine"], date=run["started"][:10],
-        paper=paper[0] if paper else "",
-        runs=[dict(scale=s, time=time(r["seconds"]), memory=f"{r['peak_memory_mb'] / 1000:.1f} GB")
-              for s, r in last.items()],
-        figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", page.figures[0]) if page.figures else "",
+        name=study.name, verdicts=evidence.verdicts(laptop), machine=run["machine"],
+        date=run["started"][:10], paper=f"https://arxiv.org/abs/{study.arxiv}",
+        runs=[dict(scale=scale, time=_time(r["seconds"]), memory=f"{r['peak_memory_mb'] / 1000:.1f} GB")
+              for scale, r in last.items()],
+        figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", figure),
         symbols=sorted((n, a) for n, a in _used(page.notebook, known).items()
                        if a.split("/")[0] in ("models", "tasks", "optimizers", "probes")),
-        cite=_citation(text, page, paper[0] if paper else ""))
+        cite=_citation(study))
 
-def _citation(text: str, page: Page, paper: str) -> str:
-    "The paper as its study names it, then this notebook."
-    named = re.search(r"\n\n([^\n#>][^#]*?)\[?arXiv", text, flags=re.S)
-    words = " ".join(re.sub(r"[*\[\]]", "", named[1]).split()).rstrip(", ") if named else page.title
-    return f"{words}, {paper}\n{page.title}: a reproduction in recurrent_lab, notebook {page.name}.ipynb"
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+def _citation(study: Declaration) -> str:
+    """The paper, then this notebook."""
+    paper = re.sub(r"\*|\[.*?\]\((.*?)\)", lambda m: m[1] or "", study.reference)
+    return (f"{paper}\n{study.title}: a reproduction in recurrent_lab, "
+            f"notebook {study.page}.ipynb")
 
 def twin(page: Page) -> str:
-    "A page as Markdown: its words, its code, the outputs that are text."
+    """A page as Markdown: its words, its code, the outputs that are text."""
     parts = []
     for cell in page.notebook["cells"]:
         says, source = directives("".join(cell["source"]))
-        if cell["cell_type"] == "markdown": parts.append(source)
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
         elif source.strip() and not {"hide", "default_exp"} & set(says):
             parts.append(f"```python\n{source}\n```")
-            texts = [out.get("text") or out.get("data", {}).get("text/plain") or "" for out in cell["outputs"]]
-            parts += [f"```text\n{''.join(text).rstrip()}\n```" for text in texts if "".join(text).strip()]
+            texts = [out.get("text") or out.get("data", {}).get("text/plain") or ""
+                     for out in cell["outputs"]]
+            parts += [f"```text\n{''.join(t).rstrip()}\n```" for t in texts if "".join(t).strip()]
     return "\n\n".join(parts) + "\n"
 
+def _plain(text: str) -> str:
+    """HTML as words; code, figures and tables are left out."""
+    text = re.sub(r"<(pre|svg|table).*?</\1>", " ", text, flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
 def entries(page: Page) -> list[list[str]]:
-    "What the search knows of a page: address, page, title and words of each of its sections and symbols."
-    plain = lambda text: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", re.sub(
-        r"<(pre|svg|table).*?</\1>", " ", text, flags=re.S))).split())
+    """What the search knows of a page: address, page, title and words of each of its sections and symbols."""
     parts = re.split(r'<h[2-4][^>]* id="([^"]+)"[^>]*>.*?</h[2-4]>', page.body, flags=re.S)
     texts = dict(zip(parts[1::2], parts[2::2]))
-    return [[f"{page.name}.html", page.title, page.title, page.description + " " + plain(parts[0])[:300]]] + [
-        [f"{page.name}.html#{i}", page.title, text, plain(texts.get(i, ""))[:400]] for _, i, text in page.headings]
+    whole = [f"{page.name}.html", page.title, page.title,
+             page.description + " " + _plain(parts[0])[:300]]
+    return [whole] + [[f"{page.name}.html#{i}", page.title, text, _plain(texts.get(i, ""))[:400]]
+                      for _, i, text in page.headings]
 
-# %% ../../nbs/site/pages.ipynb #7aa52e8e
-def site(root: Path, out: Path) -> Path:
-    """Make the website of the lab `root` from saved outputs, in the folder `out`; returns its first
-    page. FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with
-    page and cell."""
-    import jinja2
-    made, found, known = pages(root), board.published(root), symbols(root / "recurrent_lab")
-    by_name, order, about = {page.name: page for page in made}, contents(root), configuration(root)["website"]
-    titles = {page.name.split("/")[1]: page.title for page in made if page.name.startswith("papers/")}
-    families = {name.split("/")[1]: family or section for section, family, name in order if name.startswith("papers/")}
-    found = [c for c in found if c["study"] in titles]
-    for page in made: settle(page)
-    if wrong := faults(made, root / "nbs"):
-        raise ValueError("the website was not made:\n  " + "\n  ".join(wrong))
-    nav, table = _navigation(order, by_name), board.as_html(found, titles, families)
-    template = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True).from_string(
-        (ASSETS / "page.html").read_text("utf-8"))
-    building = out.with_name(out.name + ".new")
-    shutil.rmtree(building, ignore_errors=True)
-    shutil.copytree(ASSETS, building / "assets", ignore=shutil.ignore_patterns("page.html"))
-    for i, page in enumerate(made):
-        file, up = building / f"{page.name}.html", "../" * page.name.count("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        body = FIGURE.sub(lambda m: _figure(by_name, *m.groups()), page.body).replace("<!--board-->", table)
-        text = template.render(page=page, body=body, nav=nav, site=about["title"], root=up, toc=[h for h in page.headings if h[0] < 4],
-                               study=_study(page, found, known) if page.name.startswith("papers/") else None,
-                               before=made[i - 1] if i else None, after=made[i + 1] if i + 1 < len(made) else None)
-        text = re.sub(r"<!--(?:cell|held) [^>]*-->\n*", "", text)
-        file.write_text(re.sub(r'\b(href|src)="/', rf'\1="{up}', text), encoding="utf-8")
-        shutil.copyfile(root / "nbs" / f"{page.name}.ipynb", file.with_suffix(".ipynb"))
-        file.with_name(file.name + ".md").write_text(twin(page), encoding="utf-8")
-    index = [entry for page in made for entry in entries(page)]
-    (building / "search.js").write_text(
-        f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}", encoding="utf-8")
-    (building / "llms.txt").write_text(_llms(made, order, about), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    building.rename(out)
-    return out / f"{made[0].name}.html"
-
+# %% ../../nbs/site/pages.ipynb #b6fb00ad
 FIGURE = re.compile(r"<!--figure ([\w/]+) (\d+)-->")
 
 def _figure(by_name: dict[str, Page], name: str, number: str) -> str:
-    "A figure of another page, leading there: `<!--figure papers/lru 1-->`."
+    """A figure of another page, leading there: `<!--figure papers/recurrent/lru 1-->`."""
     return (f'<a class="hero" href="/{name}.html" aria-label="{html.escape(by_name[name].title)}">'
             f'{by_name[name].figures[int(number) - 1]}</a>')
 
 def _navigation(order: list[tuple], by_name: dict[str, Page]) -> list[dict]:
+    """The sections in order, each with its pages; a family is named before its first page."""
     nav, last = [], ""
     for section, family, name in order:
-        if not nav or nav[-1]["title"] != section: nav.append(dict(title=section, pages=[]))
-        nav[-1]["pages"].append(dict(name=name, title=by_name[name].title, family=family if family != last else ""))
+        if not nav or nav[-1]["title"] != section:
+            nav.append(dict(title=section, pages=[]))
+        nav[-1]["pages"].append(dict(name=name, title=by_name[name].title,
+                                     family=family if family != last else ""))
         last = family
     return nav
 
-def _llms(made: list[Page], order: list[tuple], about: dict) -> str:
-    "The site for a language model: every page in a line, each with its Markdown twin."
-    lines, last = [f"# {about['title']}", "", f"> {made[0].description}"], None
-    for page, (section, _, _) in zip(made, order):
-        if section != last: lines += ["", f"## {section or 'Home'}", ""]
-        lines.append(f"- [{page.title}]({page.name}.html.md): {page.description}")
-        last = section
-    return "\n".join(lines) + "\n"
+# %% ../../nbs/site/pages.ipynb #7aa52e8e
+def website(root: Path, out: Path) -> Path:
+    """Make the website of the lab `root` from saved outputs, in the folder `out`; returns its first
+    page. FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with
+    page and cell."""
+    made, order = every_page(root), contents(root)
+    for page in made:
+        settle(page)
+    if wrong := faults(made, root / "nbs"):
+        raise ValueError("the website was not made:\n  " + "\n  ".join(wrong))
+    building = out.with_name(out.name + ".new")
+    shutil.rmtree(building, ignore_errors=True)
+    shutil.copytree(ASSETS, building / "assets", ignore=shutil.ignore_patterns("page.html"))
+    title = configuration(root)["website"]["title"]
+    _write_pages(root, building, made, order, title)
+    index = json.dumps([entry for page in made for entry in entries(page)],
+                       ensure_ascii=False, separators=(",", ":"))
+    (building / "search.js").write_text(f"window.SEARCH={index}", encoding="utf-8")
+    rows = [(section, page.name, page.title, page.description)
+            for page, (section, _, _) in zip(made, order)]
+    (building / "llms.txt").write_text(llms(title, rows, ".html.md"), encoding="utf-8")
+    shutil.rmtree(out, ignore_errors=True)
+    building.rename(out)
+    return out / f"{made[0].name}.html"
 
-# %% ../../nbs/site/pages.ipynb #da15fef7
-def readme(root: Path) -> str:
-    "README.md, from `nbs/index.ipynb`."
-    cells = json.loads((root / "nbs" / "index.ipynb").read_text(encoding="utf-8"))["cells"]
-    parts = ["".join(c["source"]) if c["cell_type"] == "markdown" else f"```python\n{''.join(c['source'])}\n```" for c in cells]
-    text = "\n\n".join(part for part in parts if "<!--board-->" not in part) + "\n"
-    text = re.sub(r"<!--.*?-->\n*", "", text).replace("these pages", "the pages")
-    return re.sub(r"\]\((?!\w+:|#)([^)]+)\)", r"](nbs/\1)", text)
+def _write_pages(root: Path, out: Path, made: list[Page], order: list[tuple], title: str) -> None:
+    """Each page as HTML, as its notebook and as Markdown, below `out`."""
+    import jinja2
+    template = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True).from_string(
+        (ASSETS / "page.html").read_text("utf-8"))
+    by_name, known = {page.name: page for page in made}, symbols(root / "recurrent_lab")
+    studies = {d.page: d for d in declarations(root).values() if d.page in by_name}
+    found = evidence.published(root, {d.name: d for d in studies.values()})
+    nav, table = _navigation(order, by_name), board.as_html(found, {d.name: d for d in studies.values()})
+    for i, page in enumerate(made):
+        file, up = out / f"{page.name}.html", "../" * page.name.count("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        body = FIGURE.sub(lambda m: _figure(by_name, *m.groups()), page.body)
+        study = _study(page, studies[page.name], found, known) if page.name in studies else None
+        room = FAMILIES[studies[page.name].family] if study else page.name.split("/")[0]
+        text = template.render(
+            page=page, body=body.replace("<!--board-->", table), nav=nav, site=title, root=up,
+            room=room, toc=[heading for heading in page.headings if heading[0] < 4], study=study,
+            before=made[i - 1] if i else None, after=made[i + 1] if i + 1 < len(made) else None)
+        text = re.sub(r"<!--(?:cell|held) [^>]*-->\n*", "", text)
+        file.write_text(re.sub(r'\b(href|src)="/', rf'\1="{up}', text), encoding="utf-8")
+        shutil.copyfile(root / "nbs" / f"{page.name}.ipynb", file.with_suffix(".ipynb"))
+        file.with_name(file.name + ".md").write_text(twin(page), encoding="utf-8")
 
 # %% ../../nbs/site/pages.ipynb #d664afe2
 def main() -> None:
-    "Write README.md, make the site in _docs and say where it is; what is wrong ends the program."
+    """Write the lists, make the site in _docs and say where it is; what is wrong ends the program."""
     root = lab_root()
-    (root / "README.md").write_text(readme(root), encoding="utf-8")
     try:
-        print(site(root, root / "_docs"))
-        if shutil.which("quarto"): _with_quarto(root, (root / "_docs" / "index.html").read_text(encoding="utf-8"))
-    except (ValueError, FileNotFoundError) as error: sys.exit(str(error))
+        write_lists(root)
+        print(website(root, root / "_docs"))
+        if shutil.which("quarto"):
+            _with_quarto(root, (root / "_docs" / "index.html").read_text(encoding="utf-8"))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(str(error))
 
 def _with_quarto(root: Path, home: str) -> None:
-    "The site as nbdev and Quarto make it, in place of ours; `home` is our home page."
+    """The site as nbdev and Quarto make it, in place of ours; `home` is our home page."""
     subprocess.run([Path(sys.executable).with_name("nbdev-docs")], check=True, cwd=root)
     shutil.copytree(ASSETS, root / "_docs" / "assets", dirs_exist_ok=True)
-    file, text = root / "_docs" / "index.html", (root / "_docs" / "index.html").read_text(encoding="utf-8")
-    table = re.search(r'<div class="board">.*?</table></div></div>', home, flags=re.S)[0] + '<script src="assets/site.js"></script>'
-    file.write_text(re.sub(r"<!--board-->", lambda _: table, text), encoding="utf-8")
+    file = root / "_docs" / "index.html"
+    table = (re.search(r'<div class="board">.*?</table></div></div>', home, flags=re.S)[0]
+             + '<script src="assets/site.js"></script>')
+    text = re.sub(r"<!--board-->", lambda _: table, file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .shown import code, output
+from ..study.declaration import front_matter, reference
 
 # %% auto #0
 __all__ = ['EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'Page', 'directives', 'public', 'only_imports', 'read_all',
@@ -47,7 +48,7 @@ def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
 @dataclass
 class Page:
     """A notebook read: what stands where."""
-    name: str                                     # "papers/lru": its address without .html
+    name: str                                     # "papers/recurrent/lru": its address without .html
     notebook: dict
     title: str = ""
     description: str = ""
@@ -145,14 +146,21 @@ def _prepare(name: str, notebook: dict, known: dict[str, str],
         mark, source = f"```{{=html}}\n<!--cell {n} {cell['id']}-->\n```", "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             source = directives(source)[1] if source.startswith("#|") else source
-            if not page.title and (first := re.match(r"# (.+)\n*(?:> (.+)\n*)?", source)):
-                page.title, page.description, source = (first[1].strip(), (first[2] or "").strip(),
-                                                        source[first.end():])
+            if not page.title:
+                page.title, page.description, says, source = front_matter(source)
+                source = _reference(says) + source
             text += [mark, EQUATION.sub(r"::: {#\2 .equation}\n$$\1$$\n:::", source)]
         elif cell["cell_type"] == "code":
             heads, held[n] = _code_cell(page, cell, n, names, used_in)
             text += [mark, heads, f"```{{=html}}\n<!--held {n}-->\n```"]
     return page, "\n\n".join(text), held, names
+
+def _reference(says: dict[str, str]) -> str:
+    """The paper of a study, as its front matter names it; nothing of another page's."""
+    if not {"paper", "authors", "year", "arxiv"} <= set(says):
+        return ""
+    also = tuple(filter(None, says.get("also", "").split(", ")))
+    return reference({"venue": ""} | says | {"also": also}) + "\n\n"
 
 def pandoc(text: str) -> str:
     """Quarto's Markdown as HTML, formulas as MathML."""

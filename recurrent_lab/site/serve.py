@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from ..study.settings import lab_root
-from .pages import site
+from .pages import website
 from .render import ASSETS
 
 # %% auto #0
@@ -46,8 +46,8 @@ class Handler(SimpleHTTPRequestHandler):
 # %% ../../nbs/site/serve.ipynb #f406b769
 def stamp(root: Path) -> int:
     """When one of the files that the site is made of was last changed."""
-    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"),
-             *ASSETS.iterdir()]
+    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *ASSETS.iterdir(),
+             *(root / "data" / "recorded").glob("*.json")]
     return max((file.stat().st_mtime_ns for file in files
                 if file.exists() and ".ipynb_checkpoints" not in file.parts), default=0)
 
@@ -59,7 +59,7 @@ def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
         if (now := stamp(root)) == seen: continue
         seen = now
         try:
-            site(root, out)
+            website(root, out)
             server.made += 1
             print("made anew")
         except Exception as error:             # half-saved, or refused: the next save makes it good
@@ -68,7 +68,7 @@ def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
 def main(port: int = 4848) -> None:
     """Serve the site on loopback until Ctrl-C; another port is taken if this one is in use."""
     root = lab_root()
-    site(root, out := root / "_docs")
+    website(root, out := root / "_docs")
     handler = partial(Handler, directory=str(out))
     try: server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError: server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
