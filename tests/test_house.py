@@ -7,18 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from fastcore.nbio import nb2str, read_nb
+from fastcore.nbio import nb2str, nb_frontmatter, read_nb
 from nbdev.clean import clean_nb
 from nbdev.export import nb_export
 
-from recurrent_lab.runner.run import declared
+from recurrent_lab.study import evidence
+from recurrent_lab.study.declaration import FAMILIES, NEEDED, declaration, declarations, strictly
 from recurrent_lab.study.scale import configure
-from recurrent_lab.site.pages import reading_order
+from recurrent_lab.site.lists import lists, reading_order
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p for p in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-LIBRARY = [p for p in NOTEBOOKS if p.parent.name not in ("papers", "benchmarks", "start", "nbs")]
-PAPERS = [p for p in NOTEBOOKS if p.parent.name == "papers"]
+room = lambda path: path.relative_to(ROOT).parts[1]                # the folder of nbs/ or recurrent_lab/ that a file stands in
+LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb")]
+PAPERS = [p for p in NOTEBOOKS if room(p) == "papers"]
 LAB = {"probes", "training", "optimizers", "tasks", "models", "study"}
 # who may import whom. start: the tour runs a study; runner: a run is shown as a page, and the command line makes the lists
 ROOMS = {"papers": LAB | {"papers"}, "benchmarks": LAB, "start": LAB | {"runner"},
@@ -36,11 +38,6 @@ def cells(path, kind=None):
 
 def source(cell):
     return "".join(cell["source"])
-
-
-def room(path):
-    "The folder of nbs/ or recurrent_lab/ that a file stands in."
-    return path.relative_to(ROOT).parts[1]
 
 
 def imports(code, package="recurrent_lab"):
@@ -125,18 +122,18 @@ def test_notebooks_keep_the_arrows(path):
     for cell in cells(path, "code"): check_arrows(path, source(cell), "recurrent_lab")
 
 
-@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.parent.name in ("papers", "benchmarks")], ids=name)
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if room(p) in ("papers", "benchmarks")], ids=name)
 def test_studies_and_benchmarks_call_and_never_define(path):
     for cell in cells(path, "code"):
         code = re.sub(r"^\s*[%!].*$", "", source(cell), flags=re.M)
         for node in ast.parse(code).body:
-            allowed = path.parent.name == "benchmarks" or not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name == "Config"
+            allowed = room(path) == "benchmarks" or not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name == "Config"
             assert allowed, f"{name(path)} defines {node.name}: it belongs in a module"
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_studies_declare_their_configuration(path):
-    Config, laptop, quick = declared(path).config()
+    Config, laptop, quick = declaration(path).config()
     assert Config() and configure(Config, laptop=laptop, quick=quick, scale="laptop") and configure(Config, laptop=laptop, quick=quick, scale="quick")
 
 
@@ -144,9 +141,6 @@ def test_studies_declare_their_configuration(path):
 def test_studies_have_one_form(path):
     markdown = "\n".join(source(c) for c in cells(path, "markdown"))
     assert re.findall(r"^## (.+)$", markdown, flags=re.M) == SECTIONS
-    first = source(cells(path)[0])
-    assert re.match(r"# .+\n\n> .+", first), f"{name(path)} begins with a title and the claim in one sentence"
-    assert re.search(r"arxiv\.org/abs/\d{4}\.\d{4,5}", markdown), f"{name(path)} names its paper"
     for cell in cells(path, "code"):
         assert len(source(cell).splitlines()) <= 25, f"{name(path)}: a cell over 25 lines belongs in a module:\n{source(cell)[:200]}"
     assert any(c["outputs"] for c in cells(path, "code")), f"{name(path)} has no outputs: run it at laptop scale"
@@ -168,6 +162,34 @@ def test_nothing_names_a_machine_or_an_index():
         if path.suffix in (".npz", ".woff2", ".png") or path.is_symlink() or not path.exists(): continue
         for n, line in enumerate(path.read_text().splitlines(), 1):
             assert not (hit := wrong.search(line)), f"{file}:{n} names {hit[0]}"
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=name)
+def test_studies_declare_themselves_as_nbdev_reads_it(path):
+    study, says = declaration(path), nb_frontmatter(read_nb(path), strvals=True)
+    assert path.parent.name == study.family and len(study.claim.split()) > 5 and len(study.summary) < 100
+    for key in (*NEEDED, "venue"): assert says.get(key, "") == str(getattr(study, key)), f"{name(path)}: nbdev reads another {key}"
+    assert (says["title"], says["description"]) == (study.title, study.claim)
+    assert len(source(cells(path)[0]).split("\n\n")) == 3, f"{name(path)}: the first cell declares, and nothing else"
+
+
+def test_no_two_studies_have_one_name_or_one_place():
+    known = declarations(ROOT, strictly)
+    assert len(known) == len(PAPERS)
+    for family in FAMILIES:
+        places = [d.order for d in known.values() if d.family == family]
+        assert places == list(range(1, len(places) + 1)), f"{family}: the orders are {places}, not 1, 2, 3, ..."
+
+
+def test_every_list_is_as_the_studies_declare():
+    for file, text in lists(ROOT).items():
+        assert file.read_text(encoding="utf-8") == text, f"{name(file)} differs from what the studies declare: recurrent-lab index"
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=name)
+def test_what_is_recorded_is_what_the_page_shows(path):
+    recorded = ROOT / "data" / "recorded" / f"{path.stem}.laptop.json"
+    assert recorded.read_text(encoding="utf-8") == evidence.as_json(json.loads(path.read_text())), f"recurrent-lab publish {path.stem} --scale laptop"
 
 
 def test_the_reading_order_names_every_page():

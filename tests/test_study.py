@@ -95,7 +95,7 @@ def test_checkpoints_belong_to_a_run_and_to_one_version_of_the_code(tmp_path, mo
     class Config:
         steps: int = 1
 
-    notebook = tmp_path / "nbs" / "papers" / "toy.ipynb"
+    notebook = tmp_path / "nbs" / "papers" / "random" / "toy.ipynb"
     notebook.parent.mkdir(parents=True)
     (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
     monkeypatch.chdir(tmp_path)
