@@ -17,10 +17,10 @@ lab: $(READY)                          ## JupyterLab on the home page: make lab 
 	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))
 
 docs: $(READY)                         ## the website, in _docs
-	$(BIN)/python -c 'from recurrent_lab.study.site import main; main()'
+	$(BIN)/python -c 'from recurrent_lab.site.pages import main; main()'
 
 docs-serve: $(READY)                   ## the website on loopback, made anew when a notebook is saved
-	$(BIN)/python -c 'from recurrent_lab.study.serve import main; main()'
+	$(BIN)/python -c 'from recurrent_lab.site.serve import main; main()'
 
 bench: $(READY)                        ## every benchmark notebook, executed, as pages
 	$(BIN)/jupyter nbconvert --execute --to html --output-dir data/runs/benchmarks nbs/benchmarks/*.ipynb

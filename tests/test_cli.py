@@ -14,7 +14,7 @@ import pytest
 
 import recurrent_lab
 from recurrent_lab.study import results
-from recurrent_lab.study.cli import main
+from recurrent_lab.runner.cli import main
 
 CONFIG = """\
 from dataclasses import dataclass
@@ -31,8 +31,21 @@ class Config:
 LAPTOP = dict(flips=1000)
 QUICK = dict(flips=100, seeds=3)"""
 
+FIRST = """\
+# Coins and their sides
+
+> Half of the flips are heads.
+
+- family: random
+- order: 1
+- paper: Ars Conjectandi
+- authors: J. Bernoulli
+- year: 1713
+- arxiv: 1713.00001
+- summary: flips"""
+
 CELLS = [
-    v4.new_markdown_cell("# Coins and their sides\n\n> Ars Conjectandi, Bernoulli 1713"),
+    v4.new_markdown_cell(FIRST),
     v4.new_code_cell(CONFIG),
     v4.new_code_cell("from recurrent_lab.study import Study\nstudy = Study('coin', Config, laptop=LAPTOP, quick=QUICK)\nstudy.setup"),
     v4.new_markdown_cell("## Run"),
@@ -54,8 +67,8 @@ def lab(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("RECURRENT_LAB_")]:
         monkeypatch.delenv(name)
     (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
-    (tmp_path / "nbs" / "papers").mkdir(parents=True)
-    nbformat.write(v4.new_notebook(cells=CELLS), tmp_path / "nbs" / "papers" / "coin.ipynb")
+    (tmp_path / "nbs" / "papers" / "random").mkdir(parents=True)
+    nbformat.write(v4.new_notebook(cells=CELLS), tmp_path / "nbs" / "papers" / "random" / "coin.ipynb")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -82,6 +95,9 @@ def files(folder: Path) -> dict:
     ("new", "usage: recurrent-lab new"),
     ("new Coin", "small letters"),
     ("new coins", "_quarto.yml"),
+    ("new coins --family chance", "allowed: "),
+    ("index", "_quarto.yml"),
+    ("init .", "has nbs, settings.ini already"),
     ("lab --scale labtop", "allowed: laptop"),
     ("lab --no-browser", "no nbs/index.ipynb"),
 ])
@@ -123,8 +139,8 @@ def test_a_run_leaves_notebook_page_results_and_claims(lab, capsys):
 
     assert main(["claims", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [c["verdict"] for c in told] == ["holds", "not reproduced", "not tested at this scale"]
-    assert len(told[0]["values"]) == 4 and told[0]["holds"] is True and told[1]["tried"] == "more flips" and told[2]["mean"] is None
+    assert [c["verdict"] for c in told] == ["holds", "not reproduced", "not tested"]
+    assert len(told[0]["values"]) == 4 and told[0]["holds"] is True and told[1]["why"] == "more flips" and told[2]["mean"] is None
 
     assert main(["claims"]) == 0 and "It stands on its edge" in capsys.readouterr().out
     assert main(["list"]) == 0
@@ -156,7 +172,7 @@ def test_an_interrupted_run_leaves_the_earlier_results(lab):
     before = earlier(lab)
     path = os.pathsep.join([str(Path(recurrent_lab.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     # SIGINT as a terminal has it: a shell that runs us in the background would have it ignored
-    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from recurrent_lab.study.cli import main; sys.exit(main())"
+    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from recurrent_lab.runner.cli import main; sys.exit(main())"
     process = subprocess.Popen([sys.executable, "-c", program,
                                 "run", "coin", "--set", "pause=60"], stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path})
     while "flipping" not in (line := process.stderr.readline()):
@@ -171,15 +187,23 @@ def test_an_interrupted_run_leaves_the_earlier_results(lab):
 
 
 def test_a_run_is_published_or_refused(lab, capsys):
-    study = lab / "nbs/papers/coin.ipynb"
+    study = lab / "nbs/papers/random/coin.ipynb"
     assert main(["publish", "coin"]) == 2 and "no run to publish" in capsys.readouterr().err
     assert main(["run", "coin"]) == 0 and main(["publish", "coin"]) == 0
     recorded = json.loads((lab / "data/recorded/coin.quick.json").read_text())
-    assert [c["verdict"] for c in recorded] == ["holds", "not reproduced", "not tested at this scale"]
+    assert [c["verdict"] for c in recorded] == ["holds", "not reproduced", "not tested"]
     assert recorded[0]["run"]["scale"] == "quick" and recorded[0]["cell"]
 
     assert main(["run", "coin", "--scale", "laptop"]) == 0 and main(["publish", "coin", "--scale", "laptop"]) == 0
     published = nbformat.read(study, 4)
+    assert json.loads((lab / "data/recorded/coin.laptop.json").read_text())[0]["run"]["scale"] == "laptop"
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "published, quick: 1 holds, 1 not reproduced" in out and "published, laptop: 1 holds" in out and "here, laptop: 1 holds" in out
+    assert main(["claims", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(c["source"], c["scale"]) for c in told[::3]] == [("published", "laptop"), ("published", "quick"), ("here", "laptop"), ("here", "quick")]
+    assert told[0]["statement"] == told[6]["statement"] and told[0]["values"] == [] and len(told[6]["values"]) == 10
     assert any(cell.get("outputs") for cell in published.cells) and all(cell.get("execution_count") is None for cell in published.cells)
 
     published.cells[-1].source += "\n# changed"
@@ -187,3 +211,52 @@ def test_a_run_is_published_or_refused(lab, capsys):
     before = study.read_bytes()
     assert main(["publish", "coin", "--scale", "laptop"]) == 2 and "has changed since" in capsys.readouterr().err
     assert study.read_bytes() == before
+
+
+def begin(*words, **options):
+    """`python -m recurrent_lab.runner.cli` in the current folder."""
+    path = os.pathsep.join([str(Path(recurrent_lab.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen([sys.executable, "-m", "recurrent_lab.runner.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, env=os.environ | {"PYTHONPATH": path}, **options)
+
+
+def test_a_closed_pipe_is_no_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)                                    # no lab: the studies are the package's
+    process = begin("list", bufsize=1)
+    assert process.stdout.readline().strip() == "Recurrent models"
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 0
+    reader, writer = os.pipe()
+    os.close(reader)                                               # closed before anything is written
+    done = subprocess.run([sys.executable, "-m", "recurrent_lab.runner.cli", "settings"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == "" and done.returncode == 0
+
+
+def test_a_module_s_main_runs(lab):
+    process = begin("run", "coin")
+    out, err = process.communicate()
+    assert process.returncode == 0 and "holds" in out and "coin · quick" in err
+
+
+@pytest.mark.parametrize("text", [b"[DEFAULT]\nlib_name = mine\n", b"[st\xe4dte]\nscale = 3\n", b"no ini file\n[compute]\n"])
+def test_a_settings_file_of_something_else_is_not_ours(tmp_path, monkeypatch, capsys, text):
+    (tmp_path / "settings.ini").write_bytes(text)
+    (tmp_path / "below").mkdir()
+    for folder in (tmp_path, tmp_path / "below"):
+        monkeypatch.chdir(folder)
+        assert main(["settings"]) == 0 and main(["list"]) == 0
+        out, err = capsys.readouterr()
+        assert "lru" in out and err == ""
+
+
+def test_a_damaged_notebook_costs_only_itself(lab, capsys):
+    papers = lab / "nbs/papers"
+    (papers / "random/torn.ipynb").write_text('{"cells": [')
+    (papers / "dynamics").mkdir()
+    nbformat.write(v4.new_notebook(cells=CELLS), papers / "dynamics/other.ipynb")
+    assert main(["list"]) == 0
+    out, err = capsys.readouterr()
+    assert "coin: Coins and their sides" in out and "torn" not in out
+    assert [("torn.ipynb" in line, "allowed: dynamics" in line) for line in sorted(err.splitlines())] == [(False, True), (True, False)]
+    assert main(["run", "coin"]) == 0

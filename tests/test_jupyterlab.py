@@ -17,7 +17,7 @@ import pytest
 import recurrent_lab
 
 ROOT = Path(__file__).parents[1]
-START = "from recurrent_lab.study.cli import main; main()"
+START = "from recurrent_lab.runner.cli import main; main()"
 READY = """async () => {
     const { context } = window.jupyterapp.shell.currentWidget;
     await context.ready; await context.sessionContext.ready;
@@ -129,8 +129,8 @@ def test_a_click_on_the_home_page_opens_a_study_that_runs_top_to_bottom(page, se
     ready(page)
     page.wait_for_timeout(1500)                                              # the time that a pop-up would take to pop up
     assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
-    page.locator(".jp-RenderedMarkdown a[href*='papers/lru.ipynb']").first.click()
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path == 'nbs/papers/lru.ipynb'")
+    page.locator(".jp-RenderedMarkdown a[href*='papers/recurrent/lru.ipynb']").first.click()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path == 'nbs/papers/recurrent/lru.ipynb'")
     ready(page)
     page.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg").first.wait_for(state="attached")  # trusted: the figures come before it runs
     began = time.perf_counter()

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # SIGINT as a terminal has it: a shell that runs us in the background would have it ignored
 START = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-         "from recurrent_lab.study.cli import main; sys.exit(main())")
+         "from recurrent_lab.runner.cli import main; sys.exit(main())")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,8 @@ def lab(tmp_path_factory):
     ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     for part in ("nbs", "recurrent_lab", "tests"):
         shutil.copytree(ROOT / part, folder / part, symlinks=True, ignore=ignore)
-    for name in ("_quarto.yml", "settings.ini", "pyproject.toml"): shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns("runs"))
+    for name in ("_quarto.yml", "settings.ini", "pyproject.toml", "README.md"): shutil.copy(ROOT / name, folder)
     return folder
 
 
@@ -39,30 +40,33 @@ def done(lab, *words):
 
 
 def files(lab):
-    found = [path for path in (*(lab / "nbs").rglob("*"), lab / "_quarto.yml") if path.is_file()]
+    found = [*(lab / "nbs").rglob("*"), *(lab / "data/recorded").iterdir(), lab / "_quarto.yml", lab / "README.md"]
+    found = [path for path in found if path.is_file()]
     return {path: path.read_bytes() for path in found if not path.is_symlink()}
 
 
 def test_an_interruption_leaves_the_lab_as_it_was(lab):
-    before, process = files(lab), begin(lab, "-c", START, "new", "half")
-    while not (lab / "nbs/papers/half.ipynb").exists(): time.sleep(0.01)
+    before, process = files(lab), begin(lab, "-c", START, "new", "half", "--family", "random")
+    while not (lab / "nbs/papers/random/half.ipynb").exists(): time.sleep(0.01)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     assert "nothing was made" in process.communicate()[1] and process.returncode == 130
-    assert files(lab) == before
+    assert files(lab) == before and not (lab / "nbs/papers/random").exists()
 
 
 def test_the_study_that_is_made_passes_the_tests_at_once(lab):
     before = files(lab)
-    status, out, err = done(lab, "-c", START, "new", "first_try")
+    status, out, err = done(lab, "-c", START, "new", "first_try", "--family", "features")
     assert status == 0 and "first_try.ipynb" in out, err
     changed = {path.name for path, content in files(lab).items() if before.get(path) != content}
-    assert changed == {"first_try.ipynb", "_quarto.yml"}
+    assert changed == {"first_try.ipynb", "_quarto.yml", "index.ipynb", "README.md", "llms.txt", "first_try.laptop.json"}
+    for file in ("_quarto.yml", "README.md", "nbs/index.ipynb", "nbs/llms.txt"): assert "papers/features/first_try.ipynb" in (lab / file).read_text()
+    assert "First try" in done(lab, "-c", START, "list")[1]
     assert (lab / "data/runs/first_try/laptop/results.sqlite").exists()
     # its own tests, and those of the whole that a study could break
-    suite = "tests/test_house.py", "tests/test_notebooks.py", "-k", "first_try or reading_order"
+    suite = "tests/test_house.py", "tests/test_notebooks.py", "-k", "first_try or reading_order or every_list or one_place"
     status, out, _ = done(lab, "-m", "pytest", "-q", *suite)
-    assert status == 0 and "6 passed" in out, out
+    assert status == 0 and "11 passed" in out, out
 
 
 @pytest.mark.parametrize("name, says", [("lru", "there is a study 'lru' already"), ("First-Try", "small letters"),

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from recurrent_lab.study.run import execute
+from recurrent_lab.runner.run import execute
 
 NBS = Path(__file__).parents[1] / "nbs"
-SLOW_FIRST = ["papers", "benchmarks", "models", "training", "study", "tasks", "probes", "optimizers", "start", "nbs"]
+SLOW_FIRST = ["papers", "benchmarks", "models", "training", "site", "runner", "study", "tasks", "probes", "optimizers", "start",
+              "index.ipynb"]
 NOTEBOOKS = sorted((p for p in NBS.rglob("*.ipynb") if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)),
-                   key=lambda p: (SLOW_FIRST.index(p.parent.name), p))
+                   key=lambda p: (SLOW_FIRST.index(p.relative_to(NBS).parts[0]), p))
 
 
 @pytest.fixture(scope="module")

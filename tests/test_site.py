@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from recurrent_lab.study import board, render
-from recurrent_lab.study.site import ASSETS, faults, reading_order, readme, settle, site
+from recurrent_lab.site import render
+from recurrent_lab.site.check import faults, settle
+from recurrent_lab.site.lists import reading_order
+from recurrent_lab.site.pages import website
+from recurrent_lab.site.render import ASSETS
+from recurrent_lab.study.declaration import declarations
+from recurrent_lab.study.evidence import published
 
 ROOT = Path(__file__).parents[1]
 PAGES = [name.removesuffix(".ipynb") for name in reading_order(ROOT)]
@@ -23,7 +28,7 @@ PAGES = [name.removesuffix(".ipynb") for name in reading_order(ROOT)]
 @pytest.fixture(scope="module")
 def docs(tmp_path_factory):
     "The site, made in a folder of its own."
-    return site(ROOT, tmp_path_factory.mktemp("site") / "docs").parent
+    return website(ROOT, tmp_path_factory.mktemp("site") / "docs").parent
 
 
 def test_every_page_is_there_with_its_twins(docs):
@@ -33,8 +38,15 @@ def test_every_page_is_there_with_its_twins(docs):
     assert listed == [f"{name}.html.md" for name in PAGES]
 
 
+def test_a_study_s_page_names_its_paper_as_declared(docs):
+    for study in declarations(ROOT).values():
+        text = (docs / f"{study.page}.html").read_text(encoding="utf-8")
+        assert text.count(f'href="https://arxiv.org/abs/{study.arxiv}"') == 2 and "<li>family" not in text and "- family" not in text
+        assert f"{study.title}: a reproduction in recurrent_lab, notebook {study.page}.ipynb" in text
+
+
 def test_made_twice_it_is_the_same(docs, tmp_path):
-    again = site(ROOT, tmp_path / "docs").parent
+    again = website(ROOT, tmp_path / "docs").parent
     files = sorted(str(f.relative_to(docs)) for f in docs.rglob("*") if f.is_file())
     assert files == sorted(str(f.relative_to(again)) for f in again.rglob("*") if f.is_file())
     assert filecmp.cmpfiles(docs, again, files, shallow=False)[1:] == ([], [])
@@ -48,19 +60,19 @@ def test_nothing_in_it_points_outside_but_links(docs):
 
 def test_the_board_has_every_claim_of_every_study(docs):
     home = (docs / "index.html").read_text(encoding="utf-8")
-    found = board.published(ROOT)
-    assert {c["study"] for c in found} == {name.split("/")[1] for name in PAGES if name.startswith("papers/")}
+    found, known = published(ROOT), declarations(ROOT)
+    assert {known[c["study"]].page for c in found} == {name for name in PAGES if name.startswith("papers/")}
     assert home.count("<tr data-paper=") == len(found)
     for claim in found:                                        # one that only a smaller scale makes has no cell to lead to
-        assert f'href="papers/{claim["study"]}.html#{"cell-" + claim["cell"] if claim["cell"] else "claims"}"' in home
+        assert f'href="{known[claim["study"]].page}.html#{"cell-" + claim["cell"] if claim["cell"] else "claims"}"' in home
         assert claim["cell"] or claim["run"]["scale"] != "laptop"
-    for claim in found: assert claim["run"]["scale"] == "laptop" or (ROOT / "data/recorded" / f"{claim['study']}.{claim['run']['scale']}.json").exists()
+    for claim in found: assert (ROOT / "data/recorded" / f"{claim['study']}.{claim['run']['scale']}.json").exists()
 
 
 @pytest.mark.parametrize("change, told", [
     (lambda cells: cells[1].update(source="as @fig-nowhere shows"), "cell 2 (id b): nothing on this page is labelled @fig-nowhere"),
-    (lambda cells: cells[1].update(source="![lost](lost.png)"), "cell 2 (id b): there is no papers/lost.png"),
-    (lambda cells: cells[1].update(source="[that](../models/lru.ipynb#that)"), "there is no models/lru.html"),
+    (lambda cells: cells[1].update(source="![lost](lost.png)"), "cell 2 (id b): there is no papers/features/lost.png"),
+    (lambda cells: cells[1].update(source="[that](../../models/lru.ipynb#that)"), "there is no models/lru.html"),
     (lambda cells: cells[2].update(outputs=[]), "the notebook has no outputs"),
     (lambda cells: cells[2]["outputs"][0].update(text="quick scale"), "cell 3 (id c): an output of the quick scale"),
 ])
@@ -68,23 +80,23 @@ def test_what_is_wrong_is_told_with_its_cell(change, told, tmp_path):
     cells = [dict(cell_type="markdown", id="a", source="# P\n\n> one"), dict(cell_type="markdown", id="b", source="words"),
              dict(cell_type="code", id="c", source="1", outputs=[dict(output_type="stream", text="laptop scale")])]
     def wrong():
-        page = render.read("papers/p", {"cells": cells})
+        page = render.read("papers/features/p", {"cells": cells})
         settle(page)
         return faults([page], tmp_path)
     assert wrong() == []
     change(cells)
-    assert len(found := wrong()) == 1 and found[0].startswith("papers/p: ") and told in found[0]
+    assert len(found := wrong()) == 1 and found[0].startswith("papers/features/p: ") and told in found[0]
 
 
 def test_a_site_that_is_refused_leaves_the_one_before(tmp_path):
     lab, out = tmp_path / "lab", tmp_path / "docs"
     shutil.copytree(ROOT / "nbs", lab / "nbs", symlinks=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    shutil.copytree(ROOT / "recurrent_lab", lab / "recurrent_lab", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "recurrent_lab", lab / "recurrent_lab", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "_quarto.yml", lab)
-    site(lab, out)
+    website(lab, out)
     before = (out / "index.html").read_bytes()
     (lab / "nbs/models/rnn.ipynb").write_text((lab / "nbs/models/rnn.ipynb").read_text().replace('"# ', '"see @eq-lost\\n", "# ', 1))
-    with pytest.raises(ValueError, match="models/rnn: cell 1 .*@eq-lost"): site(lab, out)
+    with pytest.raises(ValueError, match="models/rnn: cell 1 .*@eq-lost"): website(lab, out)
     assert (out / "index.html").read_bytes() == before
 
 
@@ -158,7 +170,7 @@ def test_from_a_file_too(look, docs):
 
 def test_search_finds_a_symbol_by_keyboard(look, address):
     page = look()
-    page.goto(address + "papers/lru.html")
+    page.goto(address + "papers/recurrent/lru.html")
     page.keyboard.press("/")
     page.keyboard.type("recurrence_adamw")
     page.wait_for_selector("#found a")
@@ -172,7 +184,7 @@ def test_the_board_filters_and_sorts(look, address):
     page.goto(address)
     rows = page.locator(".board tbody tr:visible")
     everything = rows.count()
-    assert everything == len(board.published(ROOT)) > 20
+    assert everything == len(published(ROOT)) > 20
     page.select_option(".board [data-filter=verdict]", "not reproduced")
     assert 0 < rows.count() < everything and all("not reproduced" in text for text in rows.all_inner_texts())
     page.select_option(".board [data-filter=family]", "Learning dynamics")
@@ -183,7 +195,7 @@ def test_the_board_filters_and_sorts(look, address):
     names = page.locator(".board tbody tr td:first-child a").all_inner_texts()
     assert names == page.evaluate("names => [...names].sort((a, b) => a.localeCompare(b, 'en', {numeric: true}))", names)
     rows.first.locator("a").click()
-    page.wait_for_url("**/papers/*.html#*")
+    page.wait_for_url("**/papers/*/*.html#*")
     assert page.locator(page.url[page.url.index("#"):]).is_visible()
 
 
@@ -200,7 +212,7 @@ def test_dark_stays_dark(look, address):
 
 def test_a_study_shows_claim_figure_and_verdict_on_the_first_screen(look, address):
     page = look()
-    page.goto(address + "papers/lru.html")
+    page.goto(address + "papers/recurrent/lru.html")
     for css in (".lead", ".hero svg", ".verdict.holds", ".links .button"):
         box = page.locator(css).first.bounding_box()
         assert box and box["y"] + min(box["height"], 300) < 1000, css
@@ -209,10 +221,6 @@ def test_a_study_shows_claim_figure_and_verdict_on_the_first_screen(look, addres
 
 
 # README
-
-def test_the_readme_is_the_home_page():
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme(ROOT), "README.md differs from nbs/index.ipynb: make docs"
-
 
 def commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -224,7 +232,7 @@ def test_what_the_readme_says_works(command, tmp_path):
     "Makefile targets as far as make would take them, for this is one of them; everything else is done."
     words = command.split()
     if words[0] == "make": words = [shutil.which("make"), "--dry-run", *words[1:]]
-    else: words = [Path(sys.executable).with_name("recurrent-lab"), *words[1:]]
+    else: words = [sys.executable, "-m", "recurrent_lab.runner.cli", *words[1:]]         # the script itself: test_wheel
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"RECURRENT_LAB_RUNS": str(tmp_path)})
     assert done.returncode == 0, done.stderr
 

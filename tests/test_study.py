@@ -17,14 +17,14 @@ import pytest
 
 import recurrent_lab
 from recurrent_lab.study import Study, results
-from recurrent_lab.study.execute import CellFailed, execute
-from recurrent_lab.study.run import _building
+from recurrent_lab.runner.execute import CellFailed, execute
+from recurrent_lab.runner.run import _building
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RECURRENT_LAB_")} | {
     "PYTHONPATH": str(Path(recurrent_lab.__file__).parents[1])}
 
 
-@pytest.mark.parametrize("module", ["recurrent_lab", "recurrent_lab.study", "recurrent_lab.study.cli"])
+@pytest.mark.parametrize("module", ["recurrent_lab", "recurrent_lab.study", "recurrent_lab.runner.cli"])
 def test_importing_is_light(module):
     heavy = "matplotlib pandas IPython nbdev nbclient nbconvert jax"
     code = f"import sys, {module}; print([m for m in {heavy.split()} if m in sys.modules])"
@@ -95,7 +95,7 @@ def test_checkpoints_belong_to_a_run_and_to_one_version_of_the_code(tmp_path, mo
     class Config:
         steps: int = 1
 
-    notebook = tmp_path / "nbs" / "papers" / "toy.ipynb"
+    notebook = tmp_path / "nbs" / "papers" / "random" / "toy.ipynb"
     notebook.parent.mkdir(parents=True)
     (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
     monkeypatch.chdir(tmp_path)

@@ -9,19 +9,20 @@ import configparser
 import difflib
 import json
 import os
+import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
-import recurrent_lab
-
 # %% auto #0
-__all__ = ['SCALES', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'lab_root', 'from_file', 'from_environment',
-           'checked', 'Settings', 'settings', 'writable']
+__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'lab_root', 'is_ours', 'from_file',
+           'from_environment', 'checked', 'Settings', 'settings', 'writable']
 
 # %% ../../nbs/study/settings.ipynb #9ab59979
 SCALES = ("quick", "laptop", "desktop", "paper")
+PACKAGE = Path(str(files("recurrent_lab")))           # its data/ and nbs/ are the lab's own
 SECTIONS = {
-    "lab": {"scale": "laptop", "data": "data", "runs": "data/runs", "seeds": None},
+    "lab": {"scale": "laptop", "data": str(PACKAGE / "data"), "runs": "data/runs", "seeds": None},
     "compute": {"device": "auto"},
     "display": {"progress": "auto", "figure_format": "svg"},
 }
@@ -43,11 +44,15 @@ def lab_root() -> Path:
     """The lab's folder: upwards from the current one, else the package's parent,
     else the current one."""
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(recurrent_lab.__file__).resolve().parents[1]):
-        file = folder / "settings.ini"
-        if file.is_file() and any(f"[{s}]" in file.read_text(encoding="utf-8") for s in SECTIONS):
-            return folder
-    return here
+    places = here, *here.parents, PACKAGE.resolve().parent
+    return next((folder for folder in places if is_ours(folder / "settings.ini")), here)
+
+def is_ours(file: Path) -> bool:
+    """Whether a file is a lab's settings.ini: it has a section `[lab]`."""
+    try:
+        return re.search(r"^\[lab\]", file.read_text(encoding="utf-8"), flags=re.M) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 # %% ../../nbs/study/settings.ipynb #70c11b85
 def from_file(file: Path) -> dict[str, str]:
@@ -132,7 +137,8 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
     home = lab_root()
     env = from_environment()
     layers = {"argument": arguments, "environment": env,
-              "settings.ini": from_file(home / "settings.ini"), "default": DEFAULTS}
+              "settings.ini": from_file(home / "settings.ini") if is_ours(home / "settings.ini") else {},
+              "default": DEFAULTS}
     value, source = {}, {}
     for key in DEFAULTS:
         source[key] = next((name for name, layer in layers.items()

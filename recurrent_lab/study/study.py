@@ -15,6 +15,7 @@ from pathlib import Path
 
 import recurrent_lab
 from . import claims, figures, results, rules, scale
+from .declaration import study_files
 from .settings import SCALES, settings, writable
 
 # %% auto #0
@@ -57,8 +58,8 @@ class Study:
         """
         if not self.settings.folder:
             return None
-        notebook = json.loads((self.settings.root / "nbs" / "papers" / f"{self.name}.ipynb")
-                              .read_text(encoding="utf-8"))
+        file = next(f for f in study_files(self.settings.root) if f.stem == self.name)
+        notebook = json.loads(file.read_text(encoding="utf-8"))
         code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
         code += [file.read_text(encoding="utf-8")
                  for file in sorted(Path(recurrent_lab.__file__).parent.rglob("*.py"))]

@@ -30,11 +30,10 @@ class Digits(NamedTuple):
 def load(path: str | Path | None = None) -> Digits:
     """The digits, split into 1,442 for training and 355 for testing.
 
-    path: the .npz file; by default the one in the repository's `data/`.
+    path: the .npz file; by default the one that comes with the package.
     Source: UCI, https://doi.org/10.24432/C50P49. Raises FileNotFoundError if it is not there
     and ValueError if it holds something else. No pickle is loaded."""
-    path = (Path(str(files("recurrent_lab"))).parent / "data" / "digits.npz" if path is None
-            else Path(path))
+    path = Path(str(files("recurrent_lab"))) / "data" / "digits.npz" if path is None else Path(path)
     images, labels = _read(path)
     # how many of its class stand before each image
     rank = (np.cumsum(labels[:, None] == np.arange(10), 0) - 1)[np.arange(len(labels)), labels]

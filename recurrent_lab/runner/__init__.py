@@ -1,0 +1,1 @@
+"""What executes, records and publishes studies: command line, kernels, JupyterLab."""

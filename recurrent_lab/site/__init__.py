@@ -1,0 +1,1 @@
+"""What shows studies: pages, claims board, search, a server on loopback."""
