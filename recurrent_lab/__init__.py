@@ -6,7 +6,6 @@ Modules:
 - `recurrent_lab.models.attention`: Multi-query attention to the last tokens only, in time and memory that grow with the window, not with the square of the length.
 - `recurrent_lab.models.emulation`: Weights, written down, with which it is a given Transformer, or a given recurrent network.
 - `recurrent_lab.models.feedback_attention`: Where each output makes the next key: attention token by token, that reads each key log N times, not N.
-- `recurrent_lab.models.generate`: Tokens from a language model with a state: prompts of unequal length in one batch, drawn by temperature, top-k and top-p, at once or as a stream.
 - `recurrent_lab.models.gram`: Gradient descent on a first layer sees its points only through their inner products: the same training, without the dimensions.
 - `recurrent_lab.models.griffin`: Gated linear recurrences and local attention in one language model: Hawk, Griffin, RecurrentGemma.
 - `recurrent_lab.models.griffin_config`: The numbers that make a Griffin, a Hawk or a RecurrentGemma, and those of the published models.

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import check, wide
+from ._leafwise import check, wide
 
 # %% auto #0
 __all__ = ['polynomial', 'uniform', 'exponential', 'tail', 'AverageState', 'average_params', 'averaged_params', 'rsqrt_schedule',

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, ema, leafwise, zeros
+from ._leafwise import Mask, Rate, Transformation, check, ema, leafwise, zeros
 
 # %% auto #0
 __all__ = ['amsgrad', 'AdaBoundState', 'scale_by_adabound', 'adabound', 'adopt']

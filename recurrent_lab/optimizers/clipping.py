@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Transformation, check, wide
+from ._leafwise import Transformation, check, wide
 
 # %% auto #0
 __all__ = ['Measure', 'clip_by_array_norm', 'GradESState', 'grades']

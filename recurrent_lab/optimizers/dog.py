@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Rate, Transformation, check, leafwise
+from ._leafwise import Rate, Transformation, check, leafwise
 
 # %% auto #0
 __all__ = ['LDoGState', 'scale_by_l_dog', 'l_dog']

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from .leafwise import check
+from ._leafwise import check
 
 # %% auto #0
 __all__ = ['value_and_forward_grad', 'spsa', 'feedback_loss']

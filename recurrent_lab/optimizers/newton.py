@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .leafwise import check
+from ._leafwise import check
 
 # %% auto #0
 __all__ = ['regularized_newton', 'damped_newton']

@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
-from .leafwise import Transformation, check
+from ._leafwise import Transformation, check
 
 # %% auto #0
 __all__ = ['schedule_free_adamw', 'schedule_free_sgd']

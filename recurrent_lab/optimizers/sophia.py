@@ -14,8 +14,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from .leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
-                                               wide_zeros)
+from ._leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
+                                                wide_zeros)
 
 # %% auto #0
 __all__ = ['SophiaGState', 'scale_by_sophia_g', 'sophia_g', 'sampled_gradient']

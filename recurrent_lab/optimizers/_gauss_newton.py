@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Transformation, check, wide
+from ._leafwise import Transformation, check, wide
 
 # %% auto #0
 __all__ = ['batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'scale_by_gauss_newton']

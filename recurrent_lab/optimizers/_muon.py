@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
-                                               zeros)
+from ._leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
+                                                zeros)
 
 # %% auto #0
 __all__ = ['NEWTON_SCHULZ', 'orthogonalize', 'MuonState', 'scale_by_muon', 'split', 'is_matrix', 'muon']

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from .leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
-                                               leafwise, zeros)
+from ._leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+                                                leafwise, zeros)
 
 # %% auto #0
 __all__ = ['hutchinson', 'block_mean', 'AdaHessianState', 'scale_by_adahessian', 'adahessian']

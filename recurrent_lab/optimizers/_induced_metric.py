@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
-                                               wide_zeros)
+from ._leafwise import (Mask, Rate, Transformation, check, decoupled, tree_ema, wide,
+                                                wide_zeros)
 
 # %% auto #0
 __all__ = ['Form', 'InducedMetricState', 'scale_by_induced_metric', 'induced_metric']

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
-                                               leafwise, zeros)
+from ._leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+                                                leafwise, zeros)
 
 # %% auto #0
 __all__ = ['AcceleratedSGDState', 'scale_by_accelerated_sgd', 'accelerated_sgd', 'half_life_warmup', 'SimplifiedAdEMAMixState',

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from .leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
-                                               zeros)
+from ._leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
+                                                zeros)
 
 # %% auto #0
 __all__ = ['GravityState', 'scale_by_gravity', 'gravity']

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
+from ._leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
 
 # %% auto #0
 __all__ = ['AdalayerState', 'scale_by_adalayer', 'adalayer']

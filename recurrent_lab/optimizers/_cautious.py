@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from .leafwise import Mask, Rate, Transformation, decoupled, scale_by_adam_hat
+from ._leafwise import Mask, Rate, Transformation, decoupled, scale_by_adam_hat
 
 # %% auto #0
 __all__ = ['mask_disagreement', 'take_sign', 'corrected', 'cautious', 'scale_by_grams', 'cautious_adamw', 'grams']

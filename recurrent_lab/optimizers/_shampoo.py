@@ -13,8 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
-from .soap import eigenbasis, factor, identities, preconditioned, rotate
+from ._leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
+from ._soap import eigenbasis, factor, identities, preconditioned, rotate
 
 # %% auto #0
 __all__ = ['inverse_root', 'ShampooState', 'scale_by_shampoo', 'GraftState', 'graft', 'shampoo']

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from .leafwise import Rate, Transformation, check, decoupled, leafwise, zeros
-from .muon import is_matrix, split
+from ._leafwise import Rate, Transformation, check, decoupled, leafwise, zeros
+from ._muon import is_matrix, split
 
 # %% auto #0
 __all__ = ['MarsState', 'correct_by_mars', 'scale_by_mars', 'mars']

@@ -13,8 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from .leafwise import (Mask, Rate, Transformation, adam_hat, check, ema,
-                                               leafwise, zeros)
+from ._leafwise import (Mask, Rate, Transformation, adam_hat, check, ema,
+                                                leafwise, zeros)
 
 # %% auto #0
 __all__ = ['factor', 'rotate', 'preconditioned', 'identities', 'eigenbasis', 'refresh', 'SOAPState', 'scale_by_soap',
