@@ -28,6 +28,7 @@ ROOMS = {"papers": {"probes", "training", "optimizers", "tasks", "models", "stud
          "probes": {"probes", "models", "tasks"}, "training": {"training", "study"},
          "optimizers": {"optimizers"}, "tasks": {"tasks"}, "models": {"models"}, "study": {"study"}}
 SECTIONS = ["What the paper shows", "Set-up", "Run", "Figure", "Claims", "What differs from the paper", "Notes"]
+UNCHECKED = ("training",)            # being rewritten; goes when it is
 name = lambda p: str(p.relative_to(ROOT))
 
 
@@ -69,7 +70,7 @@ def test_module_is_what_its_notebook_exports(path, tmp_path):
     assert body(made) == body(module), f"{name(module)} has drifted from {name(path)}: run nbdev-export"
 
 
-@pytest.mark.parametrize("room", ["models", "tasks", "probes", "optimizers", "study"])    # training: once it has one trainer
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("papers", "benchmarks", "start", *UNCHECKED)])
 def test_no_function_shadows_a_module(room):
     package = importlib.import_module(f"recurrent_lab.{room}")
     modules = {m.name: importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)}
@@ -146,3 +147,15 @@ def test_nothing_names_a_machine_or_an_index():
 def test_the_reading_order_names_every_page():
     pages = [str(p.relative_to(ROOT / "nbs")) for p in NOTEBOOKS]
     assert sorted(reading_order(ROOT)) == sorted(pages) and (ROOT / "nbs/_quarto.yml").is_symlink()
+
+
+@pytest.mark.parametrize("path", [p for p in sorted((ROOT / "recurrent_lab").rglob("*.py")) if p.name not in ("__init__.py", "_modidx.py")
+                                  and p.parent.name not in UNCHECKED], ids=name)
+def test_modules_use_what_they_import(path):
+    text = path.read_text()
+    tree = ast.parse("\n".join("" if "noqa: F401" in line else line for line in text.splitlines()))
+    imported = {(a.asname or a.name).split(".")[0] for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))
+                and getattr(node, "module", "") != "__future__" for a in node.names}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    quoted = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}        # "Forward", and what __all__ hands on
+    assert not (unused := imported - used - quoted), f"{name(path)} imports {sorted(unused)} and does not use it"

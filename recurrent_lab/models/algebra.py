@@ -15,7 +15,6 @@ $\lambda^{k+1} f(\theta)$."""
 from __future__ import annotations
 from collections.abc import Callable
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax import random
 from jaxtyping import Array, Float, Int, PRNGKeyArray

@@ -12,7 +12,6 @@ $\mu$ whose $Z$ is $W\mu$. With 40,000 dimensions, 200 points and 1,000 neurons 
 
 # %% ../../nbs/models/gram.ipynb #6b2044f4
 from __future__ import annotations
-from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp

@@ -16,7 +16,6 @@ from typing import Literal, get_args
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 

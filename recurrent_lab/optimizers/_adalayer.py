@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, PyTree
 
 from ._leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise

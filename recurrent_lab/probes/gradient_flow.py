@@ -16,10 +16,8 @@ sequence, for an `RNN`; `jax.vmap` makes the batch. For long products work in fl
 # %% ../../nbs/probes/gradient_flow.ipynb #6b2044f4
 from __future__ import annotations
 from collections.abc import Callable
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 from ..models.rnn import RNN

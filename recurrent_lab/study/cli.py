@@ -12,7 +12,7 @@ import shutil
 import sys
 from dataclasses import fields
 
-from .settings import DEFAULTS, SECTIONS, settings, unknown, writable
+from .settings import SECTIONS, settings, unknown, writable
 
 # %% auto #0
 __all__ = ['COMMANDS', 'main']

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from . import board
-from .render import ASSETS, Page, directives, imported, read, read_all, symbols
+from .render import ASSETS, Page, directives, imported, read_all, symbols
 from .settings import lab_root
 
 # %% auto #0

@@ -13,7 +13,6 @@ from one set of points."""
 
 # %% ../../nbs/tasks/parity.ipynb #de798ff3
 from __future__ import annotations
-import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
