@@ -24,7 +24,12 @@ def _wide(v):
     return v.astype(jnp.promote_types(v.dtype, jnp.float32))
 
 
-def _sequential(a, x, *, axis, reverse, transposed):
+def _times(a, h, resets):
+    "a h; with `resets`, zero where a is zero, whatever h is: 0 · NaN and 0 · ∞ are NaN."
+    return jnp.where(a == 0, 0, a * h) if resets else a * h
+
+
+def _sequential(a, x, *, axis, reverse, transposed, resets):
     "Step by step, in place: h lies where x lay, a step reads and writes one slice along the time axis."
     steps, backward, zero = x.shape[axis], reverse != transposed, jnp.uint32(0)
     at = lambda t: [t if i == axis else zero for i in range(x.ndim)]
@@ -35,7 +40,7 @@ def _sequential(a, x, *, axis, reverse, transposed):
         t = jnp.uint32(steps - 1) - i if backward else i
         s = (t + 1 if backward else t - 1) if transposed else t  # transposed: the a of the step before
         a_t = _wide(lax.dynamic_slice(a, at(s if a.shape[axis] > 1 else zero), sizes(a)))
-        state = a_t * state + lax.dynamic_slice(h, at(t), sizes(h))
+        state = _times(a_t, state, resets) + lax.dynamic_slice(h, at(t), sizes(h))
         return state, lax.dynamic_update_slice(h, state, at(t))
 
     h = _wide(x)
@@ -57,15 +62,15 @@ def _plain(a, axis, reverse, transposed):
     return _later(a, axis, not reverse) if transposed and a.shape[axis] > 1 else a, reverse != transposed
 
 
-def _associative(a, x, *, axis, reverse, transposed):
+def _associative(a, x, *, axis, reverse, transposed, resets):
     "In logarithmic depth: (a, x) then (b, y) is (b a, b x + y), and that is associative."
     a, reverse = _plain(a, axis, reverse, transposed)
     a, h = jnp.broadcast_to(_wide(a), x.shape), _wide(x)
-    then = lambda p, q: (q[0] * p[0], q[0] * p[1] + q[1])
+    then = lambda p, q: (_times(q[0], p[0], resets), _times(q[0], p[1], resets) + q[1])
     return lax.associative_scan(then, (a, h), reverse=reverse, axis=axis)[1].astype(x.dtype)
 
 # %% ../../nbs/models/recurrence.ipynb #c1f60253
-def _chunked(a, x, *, axis, reverse, transposed):
+def _chunked(a, x, *, axis, reverse, transposed, resets):
     """√T chunks in parallel, √T steps each: their last states, the recurrence over chunks,
     each chunk from its state."""
     a, reverse = _plain(a, axis, reverse, transposed)
@@ -74,14 +79,15 @@ def _chunked(a, x, *, axis, reverse, transposed):
     a, h = (_split(_wide(v), axis, size, reverse) for v in (a, x))  # (.., chunks, size, ..)
     at = lambda v, t: lax.dynamic_index_in_dim(v, t if v.shape[axis + 1] > 1 else 0, axis + 1)
     order = lambda i: size - 1 - i if reverse else i
-    gather = lambda i, c: (at(a, order(i)) * c[0], at(a, order(i)) * c[1] + at(h, order(i)))
+    times = partial(_times, resets=resets)
+    gather = lambda i, c: (times(at(a, order(i)), c[0]), times(at(a, order(i)), c[1]) + at(h, order(i)))
     a_0, h_0 = at(a, order(0)), at(h, order(0))
     # (.., chunks, 1, ..): a chunk is one step of a recurrence
     product, last = lax.fori_loop(1, size, gather, (a_0, h_0))
-    last = _sequential(product, last, axis=axis, reverse=reverse, transposed=False)
-    h = lax.dynamic_update_index_in_dim(h, a_0 * _later(last, axis, reverse) + h_0, order(0), axis + 1)
-    h = _sequential(a, h, axis=axis + 1, reverse=reverse, transposed=False).reshape(
-        *x.shape[:axis], -1, *x.shape[axis + 1 :])
+    loop = partial(_sequential, reverse=reverse, transposed=False, resets=resets)
+    before = _later(loop(product, last, axis=axis), axis, reverse)
+    h = lax.dynamic_update_index_in_dim(h, times(a_0, before) + h_0, order(0), axis + 1)
+    h = loop(a, h, axis=axis + 1).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
     start = h.shape[axis] - steps if reverse else 0
     return lax.slice_in_dim(h, start, start + steps, axis=axis).astype(x.dtype)
 
@@ -95,41 +101,6 @@ def _split(v, axis, size, reverse):
     config[axis] = (-steps % size, 0, 0) if reverse else (0, -steps % size, 0)
     v = lax.pad(v, jnp.zeros((), v.dtype), config)
     return v.reshape(*v.shape[:axis], -1, size, *v.shape[axis + 1 :])
-
-# %% ../../nbs/models/recurrence.ipynb #c7a25cae
-def _pallas(a, x, *, axis, reverse, transposed, interpret):
-    "One program per block of lanes walks through time with the state in registers."
-    from jax.experimental import pallas as pl
-    from jax.experimental.pallas import triton
-
-    steps, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
-    block, backward = math.gcd(inner, 128), reverse != transposed
-
-    def kernel(a_ref, x_ref, h_ref):  # (T or 1, block), (T, block), (T, block)
-        def step(i, state):
-            t = steps - 1 - i if backward else i
-            s = (t + 1 if backward else t - 1) if transposed else t
-            state = _wide(a_ref[s if a.shape[axis] > 1 else 0, :]) * state + _wide(x_ref[t, :])
-            h_ref[t, :] = state.astype(h_ref.dtype)
-            return state
-
-        first = steps - 1 if backward else 0
-        h_ref[first, :] = x_ref[first, :]
-        lax.fori_loop(1, steps, step, _wide(x_ref[first, :]))
-
-    def lanes(v):  # (outer, T or 1, inner)
-        return jnp.broadcast_to(v, (*x.shape[:axis], v.shape[axis], *x.shape[axis + 1 :])).reshape(
-            -1, v.shape[axis], inner)
-
-    spec = lambda n: pl.BlockSpec((None, n, block), lambda i, j: (i, 0, j))
-    x_lanes = lanes(x)
-    call = pl.pallas_call(
-        kernel, out_shape=jax.ShapeDtypeStruct(x_lanes.shape, x.dtype),
-        grid=(x_lanes.shape[0], inner // block),
-        in_specs=[spec(a.shape[axis]), spec(steps)], out_specs=spec(steps), interpret=interpret,
-        compiler_params=None if interpret else triton.CompilerParams(num_warps=max(1, block // 32)),
-    )  # fmt: skip
-    return call(lanes(a), x_lanes).reshape(x.shape)
 
 # %% ../../nbs/models/recurrence.ipynb #b752af89
 linear_recurrence_p = Primitive("linear_recurrence")
@@ -145,30 +116,31 @@ def _lower(a, x, *, method, platform=None, **params):
         return x
     if method == "auto":
         method = "sequential" if platform == "cpu" else "associative"
-    pallas = partial(_pallas, interpret=platform not in ("cuda", "rocm"))
-    methods = dict(sequential=_sequential, associative=_associative, chunked=_chunked, pallas=pallas)
+    methods = dict(sequential=_sequential, associative=_associative, chunked=_chunked)
     return methods[method](a, x, **params)
 
 
 @linear_recurrence_p.def_impl
-@partial(jax.jit, static_argnames=("axis", "reverse", "transposed", "method"))
+@partial(jax.jit, static_argnames=("axis", "reverse", "transposed", "resets", "method"))
 def _run(a, x, **params):
     return linear_recurrence_p.bind(a, x, **params)
 
 
 mlir.register_lowering(linear_recurrence_p, mlir.lower_fun(_lower, multiple_results=False))
-for _platform in ("cpu", "cuda", "rocm"):
-    _rule = mlir.lower_fun(partial(_lower, platform=_platform), multiple_results=False)
-    mlir.register_lowering(linear_recurrence_p, _rule, platform=_platform)
+_on_cpu = mlir.lower_fun(partial(_lower, platform="cpu"), multiple_results=False)
+mlir.register_lowering(linear_recurrence_p, _on_cpu, platform="cpu")
 
 # %% ../../nbs/models/recurrence.ipynb #fcc7546e
-def _jvp(primals, tangents, *, axis, reverse, transposed, **params):
+def _jvp(primals, tangents, *, axis, reverse, transposed, resets, **params):
     "dh = L(a) (dx + da * later(h)); for the transpose dh = Lᵀ(a) (dx + earlier(da * h))."
     (a, x), (da, dx) = primals, tangents
-    bind = partial(linear_recurrence_p.bind, axis=axis, reverse=reverse, transposed=transposed, **params)
+    bind = partial(linear_recurrence_p.bind, axis=axis, reverse=reverse, transposed=transposed,
+                   resets=resets, **params)
     h = bind(a, x)
     if type(da) is not ad.Zero:
-        db = _later(da * h, axis, not reverse) if transposed else da * _later(h, axis, reverse)
+        held = h if transposed else _later(h, axis, reverse)   # what a multiplies
+        if resets: held = jnp.where((a == 0) & ~jnp.isfinite(held), 0, held)
+        db = _later(da * held, axis, not reverse) if transposed else da * held
         dx = db if type(dx) is ad.Zero else dx + db
     return h, bind(a, dx)
 
@@ -197,7 +169,7 @@ def _batch(args, dims, *, axis, **params):
 batching.primitive_batchers[linear_recurrence_p] = _batch
 
 # %% ../../nbs/models/recurrence.ipynb #d49ecafd
-METHODS = ("auto", "sequential", "associative", "chunked", "pallas")
+METHODS = ("auto", "sequential", "associative", "chunked")
 
 
 def linear_recurrence(
@@ -206,19 +178,21 @@ def linear_recurrence(
     h0: Inexact[Array, "*lanes"] | None = None,  # state before the first step; None is zero
     *,
     reverse: bool = False,  # from the last step to the first: h_t = a_t h_{t+1} + x_t
-    reset: Bool[Array, "T"] | None = None,  # where True, the state from before is dropped first
-    method: str = "auto",  # one of METHODS; "auto" picks by platform and size
+    reset: Bool[Array, "T"] | None = None,  # where True, the state before is dropped, NaN and ∞ too
+    method: str = "auto",  # one of METHODS; "auto": the loop on a CPU, the associative scan elsewhere
 ) -> Inexact[Array, "T *lanes"]:  # all states h
-    "h_t = a_t h_{t-1} + x_t along the leading axis."
+    """h_t = a_t h_{t-1} + x_t along the leading axis, of the promoted dtype of a and x; differentiable to
+    any order in a, x and h0. ValueError and TypeError name what does not fit."""
     a, x, h0, reset = _checked(method, a=a, x=x, h0=h0, reset=reset)
     if reset is not None:
         a = jnp.where(jnp.expand_dims(reset, tuple(range(1, x.ndim))), 0, a)
     if h0 is not None and x.shape[0]:
         first = -1 if reverse else 0
-        x = x.at[first].add(a[first] * h0)
+        x = x.at[first].add(_times(a[first], h0, reset is not None))
     if x.shape[0] < 2:
         return x
-    return linear_recurrence_p.bind(a, x, axis=0, reverse=reverse, transposed=False, method=method)
+    return linear_recurrence_p.bind(a, x, axis=0, reverse=reverse, transposed=False,
+                                    resets=reset is not None, method=method)
 
 
 def _checked(method, **given):
@@ -240,8 +214,6 @@ def _checked(method, **given):
         if not jnp.issubdtype(v.dtype, jnp.bool_ if name == "reset" else jnp.inexact):
             raise TypeError(f"{beside}: {name} must be "
                             f"{'bool' if name == 'reset' else 'real or complex floating point'}")
-        if method == "pallas" and jnp.iscomplexobj(v):
-            raise TypeError(f"{beside}: method 'pallas' takes real arrays")
     dtype = jnp.result_type(a, x)
     a, x, h0 = (v if v is None else v.astype(dtype) for v in (a, x, h0))
     return (a if a.ndim == x.ndim else a[None]), x, h0, reset
