@@ -12,8 +12,9 @@ from ._gauss_newton import (batch_system, gauss_newton, gauss_newton_cg, line_se
                             scale_by_gauss_newton)
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
-from ._leafwise import (RANGES, AdamHatState, Mask, Rate, Transformation, adam_hat, check, decoupled, ema,
-                        leafwise, replay, scale_by_adam_hat, tree_ema, wide, wide_zeros, zeros)
+from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat, check,
+                        decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema, wide, wide_zeros,
+                        zeros)
 from ._lotion import lotion, rounding_variance
 from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
 from ._muon import NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, scale_by_muon, split

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from ._leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+from ._leafwise import (DType, Mask, Rate, Transformation, check, decoupled, ema,
                                                 leafwise, zeros)
 
 # %% auto #0
@@ -41,7 +41,8 @@ class AdaHessianState(NamedTuple):
 
 
 def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
-                        hessian_power: float = 1.0, rows: bool = False) -> Transformation:
+                        hessian_power: float = 1.0, rows: bool = False,
+                        mu_dtype: DType = None) -> Transformation:
     """The direction of AdaHessian (arXiv 2006.00719, algorithm 1). `rows`: the authors' program for
     users, else that of the experiments.
 
@@ -55,13 +56,13 @@ def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
         denominator = jnp.sqrt(v / (1 - b2**s.count)) ** hessian_power + eps
         return m / (1 - b1**s.count) / denominator, AdaHessianState(s.count, m, v)
 
-    return leafwise(AdaHessianState, zeros(2), rule, needs=("hessian_diag",))
+    return leafwise(AdaHessianState, zeros(2), rule, needs=("hessian_diag",), mu_dtype=mu_dtype)
 
 
 def adahessian(learning_rate: Rate = 0.15, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
                hessian_power: float = 1.0, rows: bool = False, weight_decay: float = 0.0,
-               mask: Mask = None) -> Transformation:
+               mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """AdaHessian (arXiv 2006.00719), with the authors' defaults and decoupled weight decay. `update`
     needs `hessian_diag`."""
-    direction = scale_by_adahessian(b1, b2, eps, hessian_power, rows)
+    direction = scale_by_adahessian(b1, b2, eps, hessian_power, rows, mu_dtype)
     return decoupled(direction, learning_rate, weight_decay, mask)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ._leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
+from ._leafwise import DType, Mask, Rate, Transformation, check, decoupled, ema, leafwise
 
 # %% auto #0
 __all__ = ['AdalayerState', 'scale_by_adalayer', 'adalayer']
@@ -23,7 +23,8 @@ class AdalayerState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_adalayer(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Transformation:
+def scale_by_adalayer(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
+                      mu_dtype: DType = None) -> Transformation:
     "Adam with the second moment averaged over each array (arXiv 2407.07972, section 4)."
     check("adalayer", "[0, 1)", b1=b1, b2=b2)
     check("adalayer", ">= 0", eps=eps)
@@ -33,10 +34,11 @@ def scale_by_adalayer(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> 
         u = m / (1 - b1**s.count) / (jnp.sqrt(v / (1 - b2**s.count)) + eps)
         return u, AdalayerState(s.count, m, v)
 
-    return leafwise(AdalayerState, lambda p: (jnp.zeros_like(p), jnp.zeros([], p.dtype)), rule)
+    init = lambda p: (jnp.zeros_like(p), jnp.zeros([], p.dtype))
+    return leafwise(AdalayerState, init, rule, mu_dtype=mu_dtype)
 
 
 def adalayer(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-             weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
+             weight_decay: float = 0.0, mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     "Adalayer (arXiv 2407.07972) with decoupled weight decay."
-    return decoupled(scale_by_adalayer(b1, b2, eps), learning_rate, weight_decay, mask)
+    return decoupled(scale_by_adalayer(b1, b2, eps, mu_dtype), learning_rate, weight_decay, mask)

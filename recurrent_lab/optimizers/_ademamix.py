@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import (Mask, Rate, Transformation, check, decoupled, ema,
+from ._leafwise import (DType, Mask, Rate, Transformation, check, decoupled, ema,
                                                 leafwise, zeros)
 
 # %% auto #0
@@ -25,7 +25,8 @@ class AcceleratedSGDState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_accelerated_sgd(b1: Rate = 0.99, alpha: Rate = 0.0) -> Transformation:
+def scale_by_accelerated_sgd(b1: Rate = 0.99, alpha: Rate = 0.0,
+                             mu_dtype: DType = None) -> Transformation:
     """Momentum without the factor 1 - b1, plus `alpha` times the gradient (arXiv 2502.02431). Either may
     be a schedule; its steps count from 1."""
     check("accelerated_sgd", "[0, 1)", b1=b1)
@@ -36,21 +37,21 @@ def scale_by_accelerated_sgd(b1: Rate = 0.99, alpha: Rate = 0.0) -> Transformati
         m = at(b1, s.count) * s.mu + g
         return at(alpha, s.count) * g + m, AcceleratedSGDState(s.count, m)
 
-    return leafwise(AcceleratedSGDState, zeros(1), rule)
+    return leafwise(AcceleratedSGDState, zeros(1), rule, mu_dtype=mu_dtype)
 
 
 def accelerated_sgd(learning_rate: Rate, b1: Rate = 0.99, alpha: Rate = 0.0, weight_decay: float = 0.0,
-                    mask: Mask = None) -> Transformation:
+                    mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     "Accelerated SGD in its decoupled form (arXiv 2502.02431)."
-    return decoupled(scale_by_accelerated_sgd(b1, alpha), learning_rate, weight_decay, mask)
+    return decoupled(scale_by_accelerated_sgd(b1, alpha, mu_dtype), learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #74315ced
 def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Array], Array]:
     """The schedule of a decay whose half-life grows linearly from that of `min_b` to that of `b`; steps
-    count from 1."""
+    count from 1. As in the authors' programs, the half-life is that of b + 1e-8."""
     check("half_life_warmup", "(0, 1)", b=b, min_b=min_b)
     check("half_life_warmup", ">= 1", warmup=warmup)
-    half_life = lambda b: jnp.log(0.5) / jnp.log(b)
+    half_life = lambda b: jnp.log(0.5) / jnp.log(b + 1e-8)
 
     def schedule(t):
         a = jnp.minimum(1.0 * t / warmup, 1)
@@ -66,7 +67,7 @@ class SimplifiedAdEMAMixState(NamedTuple):
 
 def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0,
                                  eps: float = 1e-8, b1_warmup: int | None = None,
-                                 min_b1: float = 0.9) -> Transformation:
+                                 min_b1: float = 0.9, mu_dtype: DType = None) -> Transformation:
     """Simplified AdEMAMix (arXiv 2502.02431, algorithm 1); `b1_warmup`: steps in which the half-life of
     b1 grows from that of `min_b1`."""
     check("simplified_ademamix", "[0, 1)", b1=b1, b2=b2)
@@ -78,14 +79,15 @@ def scale_by_simplified_ademamix(b1: float = 0.99, b2: float = 0.95, alpha: floa
         u = (alpha * g + m) / (jnp.sqrt(v / (1 - b2**s.count)) + eps)
         return u, SimplifiedAdEMAMixState(s.count, m, v)
 
-    return leafwise(SimplifiedAdEMAMixState, zeros(2), rule)
+    return leafwise(SimplifiedAdEMAMixState, zeros(2), rule, mu_dtype=mu_dtype)
 
 
 def simplified_ademamix(learning_rate: Rate, b1: float = 0.99, b2: float = 0.95, alpha: float = 0.0,
                         eps: float = 1e-8, b1_warmup: int | None = None, min_b1: float = 0.9,
-                        weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
+                        weight_decay: float = 0.0, mask: Mask = None,
+                        mu_dtype: DType = None) -> Transformation:
     "Simplified AdEMAMix (arXiv 2502.02431) with decoupled weight decay."
-    direction = scale_by_simplified_ademamix(b1, b2, alpha, eps, b1_warmup, min_b1)
+    direction = scale_by_simplified_ademamix(b1, b2, alpha, eps, b1_warmup, min_b1, mu_dtype)
     return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #67f00ba4

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from ._leafwise import Mask, Rate, Transformation, decoupled, scale_by_adam_hat
+from ._leafwise import DType, Mask, Rate, Transformation, decoupled, scale_by_adam_hat
 
 # %% auto #0
 __all__ = ['mask_disagreement', 'take_sign', 'corrected', 'cautious', 'scale_by_grams', 'cautious_adamw', 'grams']
@@ -48,18 +48,21 @@ def cautious(inner: optax.GradientTransformation) -> Transformation:
     return corrected(inner, mask_disagreement)
 
 
-def scale_by_grams(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> Transformation:
+def scale_by_grams(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
+                   mu_dtype: DType = None) -> Transformation:
     "Adam's size with the gradient's sign (arXiv 2412.17107)."
-    return corrected(scale_by_adam_hat(b1, b2, eps), take_sign)
+    return corrected(scale_by_adam_hat(b1, b2, eps, mu_dtype), take_sign)
 
 # %% ../../nbs/optimizers/cautious.ipynb #d4880f19
 def cautious_adamw(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
-                   weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
+                   weight_decay: float = 0.0, mask: Mask = None,
+                   mu_dtype: DType = None) -> Transformation:
     "Cautious AdamW (arXiv 2411.16085), with the ε of its program: `adam_hat`."
-    return decoupled(cautious(scale_by_adam_hat(b1, b2, eps)), learning_rate, weight_decay, mask)
+    direction = cautious(scale_by_adam_hat(b1, b2, eps, mu_dtype))
+    return decoupled(direction, learning_rate, weight_decay, mask)
 
 
 def grams(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
-          weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
+          weight_decay: float = 0.0, mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     "Grams (arXiv 2412.17107), with the authors' defaults."
-    return decoupled(scale_by_grams(b1, b2, eps), learning_rate, weight_decay, mask)
+    return decoupled(scale_by_grams(b1, b2, eps, mu_dtype), learning_rate, weight_decay, mask)

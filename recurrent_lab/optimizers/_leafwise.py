@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import DTypeLike
 from jaxtyping import Array, PyTree
 
 # %% auto #0
-__all__ = ['Transformation', 'Rate', 'Mask', 'RANGES', 'ema', 'adam_hat', 'check', 'wide', 'wide_zeros', 'tree_ema', 'zeros',
-           'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled', 'replay']
+__all__ = ['Transformation', 'Rate', 'Mask', 'DType', 'RANGES', 'ema', 'adam_hat', 'check', 'wide', 'wide_zeros', 'tree_ema',
+           'zeros', 'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled', 'replay']
 
 # %% ../../nbs/optimizers/leafwise.ipynb #4efbafd8
 def ema(x: Array, y: Array, b: float) -> Array:
@@ -33,6 +34,7 @@ def adam_hat(m: Array, v: Array, t: int, b1: float, b2: float, eps: float) -> Ar
 Transformation = optax.GradientTransformationExtraArgs
 Rate = optax.ScalarOrSchedule
 Mask = PyTree | Callable | None
+DType = DTypeLike | None
 
 # %% ../../nbs/optimizers/leafwise.ipynb #f3cf5cde
 RANGES = {"[0, 1)": lambda x: (0 <= x) & (x < 1), "(0, 1)": lambda x: (0 < x) & (x < 1),
@@ -70,18 +72,25 @@ def zeros(n: int = 1) -> Callable:
     return lambda p: tuple(jnp.zeros_like(p) for _ in range(n))
 
 
-def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = ()) -> Transformation:
+def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = (),
+             mu_dtype: DType = None) -> Transformation:
     """The transformation that follows `rule(g, state, *needed) -> (u, state)` on every array.
 
     `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array.
     `needs` names what else the rule wants: "params", or extra arguments of `update` that are trees like
-    the gradient. ValueError if `update` lacks one."""
+    the gradient. `mu_dtype` is the type in which the field `mu` is kept between steps, as in optax;
+    everything else is float32 at least. ValueError if `update` lacks what the rule needs."""
+    def kept(fields: tuple) -> tuple:
+        "The fields of one array as the state has them."
+        narrow = lambda name, x: x.astype(mu_dtype) if name == "mu" and mu_dtype is not None else x
+        return tuple(map(narrow, State._fields[1:], fields))
+
     def trees(like, tuples, n):
         "The tree of tuples of n as a tuple of n trees."
         return tuple(jax.tree.map(lambda _, leaf: leaf[i], like, tuples) for i in range(n))
 
     def init_fn(params: PyTree):
-        fields = jax.tree.map(lambda p: init(wide(p)), params)
+        fields = jax.tree.map(lambda p: kept(init(wide(p))), params)
         return State(jnp.zeros([], jnp.int32), *trees(params, fields, len(State._fields) - 1))
 
     def update_fn(updates: PyTree, state, params: PyTree | None = None, **extra):
@@ -92,7 +101,9 @@ def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...]
 
         def one(g, *rest):
             fields, needed = rest[: len(state) - 1], map(wide, rest[len(state) - 1 :])
-            u, new = rule(wide(g), State(count, *fields), *needed)
+            before = State(count, *fields)
+            if mu_dtype is not None: before = before._replace(mu=wide(before.mu))
+            u, new = rule(wide(g), before, *needed)
             same = lambda x, old: x.astype(old.dtype)
             return u.astype(g.dtype), *jax.tree.map(same, tuple(new)[1:], fields)
 
@@ -110,7 +121,8 @@ class AdamHatState(NamedTuple):
     nu: PyTree
 
 
-def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> Transformation:
+def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6,
+                      mu_dtype: DType = None) -> Transformation:
     "Adam with ε beside the uncorrected root: `optax.scale_by_adam` but for that."
     check("adam_hat", "[0, 1)", b1=b1, b2=b2)
     check("adam_hat", ">= 0", eps=eps)
@@ -119,7 +131,7 @@ def scale_by_adam_hat(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> 
         m, v = ema(s.mu, g, b1), ema(s.nu, g**2, b2)
         return adam_hat(m, v, s.count, b1, b2, eps), AdamHatState(s.count, m, v)
 
-    return leafwise(AdamHatState, zeros(2), rule)
+    return leafwise(AdamHatState, zeros(2), rule, mu_dtype=mu_dtype)
 
 # %% ../../nbs/optimizers/leafwise.ipynb #d40df42b
 def decoupled(direction: optax.GradientTransformation, learning_rate: Rate, weight_decay: float = 0.0,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import Rate, Transformation, check, decoupled, leafwise, zeros
+from ._leafwise import DType, Mask, Rate, Transformation, check, decoupled, leafwise, zeros
 from ._muon import is_matrix, split
 
 # %% auto #0
@@ -37,19 +37,21 @@ def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> Transformation:
     return leafwise(MarsState, zeros(1), rule)
 
 
-def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
-                  gamma: float = 0.025) -> Transformation:
-    "Adam of MARS's gradient."
-    return optax.chain(correct_by_mars(gamma, b1), optax.scale_by_adam(b1, b2, eps))
+def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, gamma: float = 0.025,
+                  mu_dtype: DType = None) -> Transformation:
+    "Adam of MARS's gradient (arXiv 2411.10438, algorithm 2)."
+    return optax.chain(correct_by_mars(gamma, b1), optax.scale_by_adam(b1, b2, eps, mu_dtype=mu_dtype))
 
 
 def mars(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
          weight_decay: float = 0.0, gamma: float = 0.025, learning_rate_1d: Rate = 3e-3,
          b1_1d: float = 0.9, b2_1d: float = 0.95, weight_decay_1d: float = 0.1,
-         optimize_1d: bool = False) -> Transformation:
+         optimize_1d: bool = False, mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """MARS-AdamW (arXiv 2411.10438) with the authors' defaults: arrays of one axis go to AdamW unless
-    `optimize_1d`."""
-    corrected = decoupled(scale_by_mars(b1, b2, eps, gamma), learning_rate, weight_decay)
+    `optimize_1d`. Parameters that `mask` leaves out do not decay."""
+    direction = scale_by_mars(b1, b2, eps, gamma, mu_dtype)
+    corrected = decoupled(direction, learning_rate, weight_decay, mask)
     if optimize_1d: return corrected
-    adamw = decoupled(optax.scale_by_adam(b1_1d, b2_1d, eps), learning_rate_1d, weight_decay_1d)
+    adam = optax.scale_by_adam(b1_1d, b2_1d, eps, mu_dtype=mu_dtype)
+    adamw = decoupled(adam, learning_rate_1d, weight_decay_1d, mask)
     return split(is_matrix, corrected, adamw)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from ._leafwise import (Rate, Transformation, check, decoupled, ema, leafwise,
+from ._leafwise import (DType, Mask, Rate, Transformation, check, decoupled, ema, leafwise,
                                                 zeros)
 
 # %% auto #0
@@ -29,9 +30,12 @@ def orthogonalize(N: Float[Array, "rows columns"], steps: int = 5) -> Float[Arra
     a, b, c = NEWTON_SCHULZ
     X = N if len(N) <= N.shape[1] else N.T  # A is the smaller of the two Gram matrices
     X = X / (jnp.linalg.norm(X) + 1e-7)
-    for _ in range(steps):
+
+    def iterate(_, X):
         A = X @ X.T
-        X = a * X + (b * A + c * A @ A) @ X
+        return a * X + (b * A + c * A @ A) @ X
+
+    X = lax.fori_loop(0, steps, iterate, X)
     return X if len(N) <= N.shape[1] else X.T
 
 # %% ../../nbs/optimizers/muon.ipynb #0b0ace29
@@ -40,7 +44,8 @@ class MuonState(NamedTuple):
     mu: PyTree
 
 
-def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5) -> Transformation:
+def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5,
+                  mu_dtype: DType = None) -> Transformation:
     """Orthogonalised momentum. Rows are outputs, as in `eqx.nn.Linear`; the axes after the first are
     taken as one.
 
@@ -56,7 +61,7 @@ def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5) 
         u = orthogonalize(N, ns_steps) * max(1, N.shape[0] / N.shape[1]) ** 0.5
         return u.reshape(g.shape), MuonState(s.count, m)
 
-    return leafwise(MuonState, zeros(1), rule)
+    return leafwise(MuonState, zeros(1), rule, mu_dtype=mu_dtype)
 
 # %% ../../nbs/optimizers/muon.ipynb #0a8b2cda
 def split(select: Callable[[str, Array], bool], chosen: optax.GradientTransformation,
@@ -79,10 +84,13 @@ def is_matrix(path: str, p: Array) -> bool:
 def muon(learning_rate: Rate = 0.02, beta: float = 0.95, weight_decay: float = 0.0,
          nesterov: bool = True, ns_steps: int = 5, adam_learning_rate: Rate = 3e-4, adam_b1: float = 0.9,
          adam_b2: float = 0.95, adam_eps: float = 1e-10,
-         select: Callable[[str, Array], bool] = is_matrix) -> Transformation:
-    """Muon for the arrays that `select(path, array)` chooses, AdamW for the others, with the author's
-    defaults."""
-    orthogonal = scale_by_muon(beta, nesterov, ns_steps)
-    adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps)
-    return split(select, decoupled(orthogonal, learning_rate, weight_decay),
-                 decoupled(adam, adam_learning_rate, weight_decay))
+         select: Callable[[str, Array], bool] | None = None, mask: Mask = None,
+         mu_dtype: DType = None) -> Transformation:
+    """Muon for the arrays that `select(path, array)` chooses (None: `is_matrix`), AdamW for the others,
+    with the author's defaults. Parameters that `mask` leaves out do not decay.
+
+    Under `optax.inject_hyperparams` a function given as `select` or `mask` belongs in `static_args`."""
+    orthogonal = scale_by_muon(beta, nesterov, ns_steps, mu_dtype)
+    adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps, mu_dtype=mu_dtype)
+    return split(select or is_matrix, decoupled(orthogonal, learning_rate, weight_decay, mask),
+                 decoupled(adam, adam_learning_rate, weight_decay, mask))

@@ -13,7 +13,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from ._leafwise import Mask, Rate, Transformation, check, decoupled, ema, leafwise
+from ._leafwise import DType, Mask, Rate, Transformation, check, decoupled, ema, leafwise
 from ._soap import eigenbasis, factor, identities, preconditioned, rotate
 
 # %% auto #0
@@ -38,7 +38,7 @@ class ShampooState(NamedTuple):
 
 def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6, power: float = 0.25,
                      precondition_frequency: int = 1, max_precond_dim: int = 10_000,
-                     precondition_1d: bool = True) -> Transformation:
+                     precondition_1d: bool = True, mu_dtype: DType = None) -> Transformation:
     """Shampoo (arXiv 1802.09568, algorithms 1 and 2), of the momentum with decay `b1`.
 
     `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a
@@ -63,7 +63,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
         roots = lax.cond((s.count - 1) % precondition_frequency == 0, renew, lambda: s.roots)
         return rotate(m, roots), ShampooState(s.count, m, factors, roots)
 
-    return leafwise(ShampooState, init, rule)
+    return leafwise(ShampooState, init, rule, mu_dtype=mu_dtype)
 
 # %% ../../nbs/optimizers/shampoo.ipynb #3c585893
 class GraftState(NamedTuple):
@@ -91,9 +91,12 @@ def graft(direction: optax.GradientTransformation,
 
 def shampoo(learning_rate: Rate, b1: float = 0.9, b2: float | None = None, eps: float = 1e-6,
             weight_decay: float = 0.0, mask: Mask = None,
-            graft_to: optax.GradientTransformation | None = None, **options) -> Transformation:
-    """Shampoo (arXiv 1802.09568), grafted to the transformation `graft_to` if there is one. `options`:
-    those of `scale_by_shampoo`."""
-    direction = scale_by_shampoo(b1, b2, eps, **options)
+            graft_to: optax.GradientTransformation | None = None, power: float = 0.25,
+            precondition_frequency: int = 1, max_precond_dim: int = 10_000, precondition_1d: bool = True,
+            mu_dtype: DType = None) -> Transformation:
+    """Shampoo (arXiv 1802.09568) with decoupled weight decay, grafted to the transformation `graft_to`
+    if there is one. The other arguments are those of `scale_by_shampoo`."""
+    direction = scale_by_shampoo(b1, b2, eps, power, precondition_frequency, max_precond_dim,
+                                 precondition_1d, mu_dtype)
     if graft_to is not None: direction = graft(direction, graft_to)
     return decoupled(direction, learning_rate, weight_decay, mask)

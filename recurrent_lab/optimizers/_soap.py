@@ -13,7 +13,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from ._leafwise import (Mask, Rate, Transformation, adam_hat, check, ema,
+from ._leafwise import (DType, Mask, Rate, Transformation, adam_hat, check, ema,
                                                 leafwise, zeros)
 
 # %% auto #0
@@ -75,7 +75,8 @@ class SOAPState(NamedTuple):
 
 def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
                   shampoo_beta: float | None = None, precondition_frequency: int = 10,
-                  max_precond_dim: int = 10_000, precondition_1d: bool = False) -> Transformation:
+                  max_precond_dim: int = 10_000, precondition_1d: bool = False,
+                  mu_dtype: DType = None) -> Transformation:
     """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its
     program).
 
@@ -107,7 +108,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
         basis, m, v = lax.fori_loop(0, jnp.where(due, 1, 0), renew, (s.basis, m, v))
         return u, SOAPState(s.count, m, v, factors, basis)
 
-    return leafwise(SOAPState, init, rule)
+    return leafwise(SOAPState, init, rule, mu_dtype=mu_dtype)
 
 # %% ../../nbs/optimizers/soap.ipynb #2f76cbfe
 class DecayAfterState(NamedTuple):
@@ -126,9 +127,17 @@ def decay_after(learning_rate: Rate, weight_decay: float) -> optax.GradientTrans
 
 
 def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
-         weight_decay: float = 0.01, mask: Mask = None, **options) -> Transformation:
-    "SOAP (arXiv 2409.11321) with the authors' defaults. `options`: those of `scale_by_soap`."
+         weight_decay: float = 0.01, mask: Mask = None, shampoo_beta: float | None = None,
+         precondition_frequency: int = 10, max_precond_dim: int = 10_000, precondition_1d: bool = False,
+         mu_dtype: DType = None) -> Transformation:
+    """SOAP (arXiv 2409.11321) with the authors' defaults: the learning rate, then what `scale_by_soap`
+    says of its arguments. Parameters that `mask` leaves out do not decay.
+
+    `max_precond_dim` decides shapes: under `optax.inject_hyperparams` and a jitted `init` it belongs in
+    `static_args`."""
     check("soap", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = decay_after(learning_rate, weight_decay)
-    direction, rate = scale_by_soap(b1, b2, eps, **options), optax.scale_by_learning_rate(learning_rate)
-    return optax.chain(direction, rate, decay if mask is None else optax.masked(decay, mask))
+    direction = scale_by_soap(b1, b2, eps, shampoo_beta, precondition_frequency, max_precond_dim,
+                              precondition_1d, mu_dtype)
+    return optax.chain(direction, optax.scale_by_learning_rate(learning_rate),
+                       decay if mask is None else optax.masked(decay, mask))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import Mask, Rate, Transformation, check, ema, leafwise, zeros
+from ._leafwise import DType, Mask, Rate, Transformation, check, ema, leafwise, zeros
 
 # %% auto #0
 __all__ = ['amsgrad', 'AdaBoundState', 'scale_by_adabound', 'adabound', 'adopt']
@@ -35,7 +35,8 @@ class AdaBoundState(NamedTuple):
 
 
 def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0.999,
-                      gamma: float = 1e-3, eps: float = 1e-8, amsbound: bool = False) -> Transformation:
+                      gamma: float = 1e-3, eps: float = 1e-8, amsbound: bool = False,
+                      mu_dtype: DType = None) -> Transformation:
     """The direction of AdaBound (arXiv 1902.09843, algorithms 2 and 3); `final_ratio` is the final rate
     over the learning rate."""
     check("adabound", "[0, 1)", b1=b1, b2=b2)
@@ -50,18 +51,19 @@ def scale_by_adabound(final_ratio: float = 100.0, b1: float = 0.9, b2: float = 0
         rate = jnp.clip(rate, final_ratio * lower, final_ratio * upper)
         return rate * m, AdaBoundState(t, m, v, largest)
 
-    return leafwise(AdaBoundState, lambda p: (*zeros(2)(p), zeros(int(amsbound))(p)), rule)
+    init = lambda p: (*zeros(2)(p), zeros(int(amsbound))(p))
+    return leafwise(AdaBoundState, init, rule, mu_dtype=mu_dtype)
 
 
 def adabound(learning_rate: Rate = 1e-3, final_lr: float = 0.1, b1: float = 0.9, b2: float = 0.999,
              gamma: float = 1e-3, eps: float = 1e-8, weight_decay: float = 0.0, amsbound: bool = False,
-             mask: Mask = None) -> Transformation:
+             mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """AdaBound, or AMSBound (arXiv 1902.09843). The decay is L2: it enters the gradient. A schedule
     starts at the base rate of `final_lr`."""
     check("adabound", "> 0", final_lr=final_lr, learning_rate=learning_rate)
     check("adabound", ">= 0", weight_decay=weight_decay)
     base = learning_rate(0) if callable(learning_rate) else learning_rate
-    direction = scale_by_adabound(final_lr / base, b1, b2, gamma, eps, amsbound)
+    direction = scale_by_adabound(final_lr / base, b1, b2, gamma, eps, amsbound, mu_dtype)
     decay = optax.add_decayed_weights(weight_decay, mask)
     return optax.chain(decay, direction, optax.scale_by_learning_rate(learning_rate))
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import Rate, Transformation, check, leafwise
+from ._leafwise import Mask, Rate, Transformation, check, leafwise
 
 # %% auto #0
 __all__ = ['LDoGState', 'scale_by_l_dog', 'l_dog']
@@ -41,9 +41,9 @@ def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
 
 
 def l_dog(learning_rate: Rate = 1.0, reps_rel: float = 1e-6, eps: float = 1e-8,
-          weight_decay: float = 0.0) -> Transformation:
-    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program; the learning rate is best
-    left at 1. `init` needs the true parameters."""
+          weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
+    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program, of what `mask` selects; the
+    learning rate is best left at 1. `init` needs the true parameters."""
     check("l_dog", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
-    decay, rate = optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(learning_rate)
-    return optax.chain(decay, scale_by_l_dog(reps_rel, eps), rate)
+    decay = optax.add_decayed_weights(weight_decay, mask)
+    return optax.chain(decay, scale_by_l_dog(reps_rel, eps), optax.scale_by_learning_rate(learning_rate))

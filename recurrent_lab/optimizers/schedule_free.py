@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
-from ._leafwise import Transformation, check
+from ._leafwise import Mask, Transformation, check
 
 # %% auto #0
 __all__ = ['schedule_free_adamw', 'schedule_free_sgd']
@@ -23,23 +23,25 @@ def _averaged(base, learning_rate: float, warmup_steps: int, b1: float) -> Trans
 
 
 def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1: float = 0.9,
-                        b2: float = 0.999, eps: float = 1e-8,
-                        weight_decay: float = 0.0) -> Transformation:
+                        b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0,
+                        mask: Mask = None) -> Transformation:
     """Schedule-Free AdamW (arXiv 2405.15682, algorithm 1). Evaluate at
-    `optax.contrib.schedule_free_eval_params(state, params)`."""
+    `optax.contrib.schedule_free_eval_params(state, params)`. Parameters that `mask` leaves out do not
+    decay."""
     check("schedule_free", "[0, 1)", b2=b2)
     check("schedule_free", ">= 0", eps=eps, weight_decay=weight_decay)
     rms = optax.scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True)
-    decay = optax.add_decayed_weights(weight_decay)
+    decay = optax.add_decayed_weights(weight_decay, mask)
     base = lambda rate: optax.chain(rms, decay, optax.scale_by_learning_rate(rate))
     return _averaged(base, learning_rate, warmup_steps, b1)
 
 
 def schedule_free_sgd(learning_rate: float = 1.0, warmup_steps: int = 0, b1: float = 0.9,
-                      weight_decay: float = 0.0) -> Transformation:
+                      weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     """Schedule-Free SGD (arXiv 2405.15682, section 2). Evaluate at
-    `optax.contrib.schedule_free_eval_params(state, params)`."""
+    `optax.contrib.schedule_free_eval_params(state, params)`. Parameters that `mask` leaves out do not
+    decay."""
     check("schedule_free", ">= 0", weight_decay=weight_decay)
-    decay = optax.add_decayed_weights(weight_decay)
+    decay = optax.add_decayed_weights(weight_decay, mask)
     base = lambda rate: optax.chain(decay, optax.scale_by_learning_rate(rate))
     return _averaged(base, learning_rate, warmup_steps, b1)
