@@ -120,7 +120,7 @@ def test_a_partition_is_the_optimizer_alone(name):
     lr, make, number = OPTIMIZERS[name]
     matrices, vectors = eqx.partition(MODEL, lambda p: eqx.is_array(p) and p.ndim > 1)
     alone, _ = learn(make(lr, number), matrices, 8, lambda matrices: loss(eqx.combine(matrices, vectors)))
-    split, _ = learn(ours.split(ours.is_matrix, make(lr, number), optax.set_to_zero()), MODEL, 8)
+    split, _ = learn(ours.partition_by(ours.is_matrix, make(lr, number), optax.set_to_zero()), MODEL, 8)
     close(last(split), eqx.combine(last(alone), vectors), rtol=1e-3, atol=1e-4)
 
 
@@ -128,7 +128,7 @@ def test_a_partition_is_the_optimizer_alone(name):
 def test_half_precision_and_chains(name):
     lr, make, number = OPTIMIZERS[name]
     half = jax.tree.map(lambda p: p.astype(jnp.bfloat16), MODEL)
-    chain = optax.chain(optax.clip_by_global_norm(1.0), make(lr, number), ours.average_params(ours.uniform()))
+    chain = optax.chain(optax.clip_by_global_norm(1.0), make(lr, number), ours.average_params(ours.uniform_weights()))
     path, state = learn(chain, half, 30)
     assert {p.dtype.name for p in jax.tree.leaves(path)} == {"bfloat16"} and loss(last(path)) < 0.8 * loss(half)
     mean = jax.tree.map(lambda p: p.astype(jnp.float32).mean(0), path)
@@ -276,9 +276,9 @@ def test_what_takes_a_tree_takes_a_filtered_module(name):
     (lambda: ours.grades(sgd, 10, tau=0.0), r"grades: tau must be > 0"),
     (lambda: ours.grades(sgd, 10, of="loss"), r"grades: of must be one of gradient, update, given 'loss'"),
     (lambda: ours.clip_by_array_norm(0.0), r"clip_by_array_norm: max_norm must be > 0"),
-    (lambda: ours.exponential(1.0), r"exponential: decay must be in \[0, 1\)"),
-    (lambda: ours.polynomial(-1.0), r"polynomial: gamma must be >= 0"),
-    (lambda: ours.tail(-1), r"tail: start must be >= 0"),
+    (lambda: ours.exponential_weights(1.0), r"exponential: decay must be in \[0, 1\)"),
+    (lambda: ours.polynomial_weights(-1.0), r"polynomial: gamma must be >= 0"),
+    (lambda: ours.tail_weights(-1), r"tail: start must be >= 0"),
     (lambda: ours.rsqrt_schedule(1.0, 0), r"rsqrt_schedule: t0 must be > 0"),
     (lambda: ours.wsd_schedule(1.0, 60, 60, 100), r"warmup_steps \+ decay_steps = 120 is more than total_steps=100"),
     (lambda: ours.regularized_newton(jnp.sum, jnp.ones(2), -1.0), r"regularized_newton: c must be >= 0"),

@@ -148,7 +148,7 @@ def test_every_recording_is_used():
 def test_polynomial_averaging(file):
     golden, (optimizer, *_) = np.load(GOLDEN / f"{file}.npz"), CASES[file]
     with jax.enable_x64():
-        _, state = follow(optax.chain(optimizer, ours.average_params(ours.polynomial(8.0))), "mlp")
+        _, state = follow(optax.chain(optimizer, ours.average_params(ours.polynomial_weights(8.0))), "mlp")
         for name, mean in ours.averaged_params(state).items():
             np.testing.assert_allclose(mean, golden[f"mlp/avg_{name}"][-1], rtol=0, atol=EXACT)
 

@@ -1,4 +1,4 @@
-r"""The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.
+r"""Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
 
 A recurrence mixes time; everything else in the model works on each position by itself. A block (2303.06349, appendix D):
 

@@ -6,23 +6,24 @@ from ._adalayer import AdalayerState, adalayer, scale_by_adalayer
 from ._ademamix import (AcceleratedSGDState, SimplifiedAdEMAMixState, accelerated_sgd, ademamix,
                         half_life_warmup, scale_by_accelerated_sgd, scale_by_simplified_ademamix,
                         simplified_ademamix)
-from ._cautious import (cautious, cautious_adamw, corrected, grams, mask_disagreement, scale_by_grams,
-                        take_sign)
-from ._gauss_newton import (batch_system, gauss_newton, gauss_newton_cg, line_search,
-                            scale_by_gauss_newton)
+from ._cautious import (cautious, cautious_adamw, correct_updates, grams, mask_disagreement,
+                        scale_by_grams, take_sign)
+from ._gauss_newton import (gauss_newton, gauss_newton_cg, line_search, scale_by_gauss_newton,
+                            solve_batch_system)
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
-from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat, check,
-                        decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema, wide, wide_zeros,
-                        zeros)
+from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat, check_range,
+                        decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema, wide_zeros, widen,
+                        zero_fields)
 from ._lotion import lotion, rounding_variance
 from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
-from ._muon import NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, scale_by_muon, split
+from ._muon import (NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, partition_by,
+                    scale_by_muon)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
 from ._soap import (DecayAfterState, SOAPState, decay_after, eigenbasis, factor, identities,
-                    preconditioned, refresh, rotate, scale_by_soap, soap)
-from .averaging import (average_params, averaged_params, exponential, polynomial, rsqrt_schedule, tail,
-                        uniform, wsd_schedule)
+                    preconditioned_axes, refresh_basis, rotate, scale_by_soap, soap)
+from .averaging import (average_params, averaged_params, exponential_weights, polynomial_weights,
+                        rsqrt_schedule, tail_weights, uniform_weights, wsd_schedule)
 from .bounded import adabound, adopt, amsgrad, scale_by_adabound
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog

@@ -1,4 +1,4 @@
-r"""Of n bits, k decide: their product is the label, and no fewer than all k of them say anything about it.
+r"""Sparse parity: the product of k of n bits, with fresh points or from a fixed sample (Barak et al. 2022, arXiv 2207.08799).
 
 A point is a corner of the cube $\{\pm1\}^n$, and its label the parity of the bits in a set $S$ of $k$ of them,
 
