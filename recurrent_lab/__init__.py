@@ -2,43 +2,42 @@
 
 Modules:
 
-- `recurrent_lab.models.algebra`: One hidden layer whose activation is a power: the nets for which the best possible margin is known.
-- `recurrent_lab.models.attention`: Multi-query attention to the last tokens only, in time and memory that grow with the window, not with the square of the length.
-- `recurrent_lab.models.emulation`: Weights, written down, with which it is a given Transformer, or a given recurrent network.
-- `recurrent_lab.models.feedback_attention`: Where each output makes the next key: attention token by token, that reads each key log N times, not N.
-- `recurrent_lab.models.generate`: Tokens from a language model with a state: prompts of unequal length in one batch, drawn by temperature, top-k and top-p, at once or as a stream.
-- `recurrent_lab.models.gram`: Gradient descent on a first layer sees its points only through their inner products: the same training, without the dimensions.
-- `recurrent_lab.models.griffin`: Gated linear recurrences and local attention in one language model: Hawk, Griffin, RecurrentGemma.
-- `recurrent_lab.models.griffin_config`: The numbers that make a Griffin, a Hawk or a RecurrentGemma, and those of the published models.
-- `recurrent_lab.models.griffin_files`: Published weights from an Orbax folder or from safetensors, whoever named them.
-- `recurrent_lab.models.griffin_names`: One model, three vocabularies: the official flax tree, the official torch state dict, and Hugging Face.
-- `recurrent_lab.models.linear_memory`: The smallest universal sequence model: a diagonal linear recurrence that only remembers, and one MLP that reads every state.
-- `recurrent_lab.models.lru`: The linear recurrent unit, and every rung of the ladder that leads to it from the classical recurrent network.
-- `recurrent_lab.models.mlp`: Two layers, from one neuron to a wide one, in every form whose way to a sparse parity has been studied.
-- `recurrent_lab.models.parity_transformer`: One layer of attention by one query: the smallest Transformer that has to find the relevant bits.
-- `recurrent_lab.models.positionwise`: What a Gemma-like model does to each token by itself: linear maps, block-diagonal ones, RMS norm, the gated MLP.
-- `recurrent_lab.models.recurrent_transformer`: Every layer attends to what it put out for the tokens before: as deep as the text is long, trained in tiles.
-- `recurrent_lab.models.rglru`: The real-gated linear recurrent unit of Griffin and Hawk, its complex relative, and the short convolution before it.
-- `recurrent_lab.models.rnn`: The classical recurrent network, with the three initialisations whose training Pascanu et al. found difficult.
-- `recurrent_lab.models.sequence`: The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.
-- `recurrent_lab.models.transformer`: The baseline of every comparison: Griffin's own parts, with global attention in every block.
-- `recurrent_lab.probes.certificates`: The nets that the theorems describe, written down: their margins equal the optimum to twelve digits.
-- `recurrent_lab.probes.error_wall`: One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
-- `recurrent_lab.probes.gradient_flow`: How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.
-- `recurrent_lab.probes.hidden_progress`: What moves while the accuracy does not: relevant weights against the others, and the gap in the gradient that moves them.
-- `recurrent_lab.probes.linear_regression`: The expected risk of a stochastic method on Gaussian linear regression, by recursion: no sampling, no bound.
-- `recurrent_lab.probes.margin`: How surely a homogeneous net is right for the size of its weights, beside the most that any net of its kind can reach.
-- `recurrent_lab.probes.memory`: The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
-- `recurrent_lab.probes.polynet_flow`: The product of k linear functions learns a parity along a known curve: nothing to be seen for most of the time, then everything.
-- `recurrent_lab.probes.separators`: Which plane through the origin keeps the largest distance from the points, exactly, when distance is measured in one norm or another.
-- `recurrent_lab.probes.spectrum`: Which frequencies a neuron hears: on the numbers modulo p, on the cube, and on any finite group.
-- `recurrent_lab.tasks.biographies`: People who do not exist, and what is to be known about them.
-- `recurrent_lab.tasks.groups`: A group is its multiplication table: cyclic, dihedral, symmetric, and products of them.
-- `recurrent_lab.tasks.lotka_volterra`: A nonlinear map from a sequence to a sequence: the populations of the Lotka–Volterra equations, from what drives the prey.
-- `recurrent_lab.tasks.modular`: Every equation a ∘ b = c of a small table, split at random: can the rest be known from a part?
-- `recurrent_lab.tasks.parity`: Of n bits, k decide: their product is the label, and no fewer than all k of them say anything about it.
-- `recurrent_lab.tasks.permutations`: Rearrangements of n things: all of them in order, composed, inverted, with their signs and cycles.
-- `recurrent_lab.tasks.representations`: The Fourier basis of any finite group, computed from its multiplication table alone.
-- `recurrent_lab.tasks.xor_clusters`: Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart."""
+- `recurrent_lab.models.algebra`: Two-layer nets with power activations for group operations (`PairNet`) and for parities (`PowerNet`) (Morwani et al. 2023, arXiv 2311.07568).
+- `recurrent_lab.models.attention`: Local multi-query attention with rotary positions, in time and memory linear in the length (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.emulation`: Weights with which a recurrent Transformer computes what a given Transformer, or a given RNN, computes (Oncescu et al. 2026, arXiv 2604.21215).
+- `recurrent_lab.models.feedback_attention`: Attention to a layer's own outputs, computed in tiles: each key is read from memory log N times instead of N (Oncescu et al. 2026, arXiv 2604.21215).
+- `recurrent_lab.models.gram`: A two-layer ReLU net whose first layer is trained through the Gram matrix of the data: exact, at a cost that does not grow with the dimension.
+- `recurrent_lab.models.griffin`: Hawk, Griffin and RecurrentGemma: language models of gated linear recurrences and local attention (De et al. 2024, arXiv 2402.19427; Botev et al. 2024, arXiv 2404.07839).
+- `recurrent_lab.models.griffin_config`: Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
+- `recurrent_lab.models.griffin_files`: RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.
+- `recurrent_lab.models.griffin_names`: The names of RecurrentGemma's parameters in flax, PyTorch and Hugging Face checkpoints, and the way between them.
+- `recurrent_lab.models.linear_memory`: A diagonal linear recurrence followed by a position-wise MLP, a universal sequence model (Orvieto et al. 2023, arXiv 2307.11888).
+- `recurrent_lab.models.lru`: LRU, the linear recurrent unit, and each step of the ablation from a vanilla RNN to it (Orvieto et al. 2023, arXiv 2303.06349).
+- `recurrent_lab.models.mlp`: Two-layer nets, single neurons and PolyNet for sparse parities, with ReLU, polynomial and oscillating activations (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.models.parity_transformer`: One layer of attention with a single query, and an MLP, for sparse parities (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.models.positionwise`: Position-wise layers of Griffin: linear and block-diagonal maps, RMSNorm, the gated MLP (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.recurrent_transformer`: The recurrent Transformer: layers that attend to their own outputs, trained in tiles (Oncescu et al. 2026, arXiv 2604.21215).
+- `recurrent_lab.models.rglru`: RG-LRU, the gated linear recurrence of Griffin and Hawk, its complex form, and the short convolution before it (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.rnn`: The vanilla RNN with the three initialisations of Pascanu et al. 2013 (arXiv 1211.5063).
+- `recurrent_lab.models.sequence`: Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
+- `recurrent_lab.models.transformer`: The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.probes.certificates`: Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
+- `recurrent_lab.probes.error_wall`: The error surface of a single recurrent unit, its wall in closed form, and clipped gradient descent on it (Pascanu et al. 2013, arXiv 1211.5063).
+- `recurrent_lab.probes.gradient_flow`: Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
+- `recurrent_lab.probes.hidden_progress`: Progress measures for sparse parities: movement of the relevant weights, and the Fourier gap of the gradient (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.probes.linear_regression`: The expected risk of SGD, momentum, averaging and Schedule-Free on Gaussian linear regression, by an exact recursion (Meterez et al. 2025, arXiv 2506.15535).
+- `recurrent_lab.probes.margin`: Normalised margins of homogeneous nets, and the largest possible ones for three algebraic tasks (Morwani et al. 2023, arXiv 2311.07568).
+- `recurrent_lab.probes.memory`: Inputs of a diagonal linear recurrence reconstructed from its last state: Vandermonde matrices and their condition (Orvieto et al. 2023, arXiv 2307.11888).
+- `recurrent_lab.probes.polynet_flow`: Gradient flow of the disjoint PolyNet on a sparse parity, in closed form (Barak et al. 2022, arXiv 2207.08799, section 4.2).
+- `recurrent_lab.probes.separators`: Linear separators of maximal margin in the ℓ2 and the ℓ∞ norm, with the dual bound that proves it (Soudry et al. 2017, arXiv 1710.10345; Gunasekar et al. 2018, arXiv 1802.08246).
+- `recurrent_lab.probes.spectrum`: Fourier spectra of neurons' weights: modulo p, on the cube, and on any finite group (Nanda et al. 2023, arXiv 2301.05217; Morwani et al. 2023, arXiv 2311.07568).
+- `recurrent_lab.tasks.biographies`: Synthetic biographies, for learning facts by heart: people, attributes, values, phrased at random (Zucchet et al. 2025, arXiv 2503.21676).
+- `recurrent_lab.tasks.groups`: Finite groups as multiplication tables: cyclic, dihedral, symmetric, and products (Power et al. 2022, arXiv 2201.02177; Morwani et al. 2023, arXiv 2311.07568).
+- `recurrent_lab.tasks.lotka_volterra`: Regression from sequence to sequence: the populations of controlled Lotka–Volterra equations from their control.
+- `recurrent_lab.tasks.modular`: Binary operations modulo a prime and on permutations, of whose equations a random part is for training: the tasks of grokking (Power et al. 2022, arXiv 2201.02177).
+- `recurrent_lab.tasks.parity`: Sparse parity: the product of k of n bits, with fresh points or from a fixed sample (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.tasks.permutations`: Permutations of n things: all of them in order, rank, composition, inverse, sign and cycle type.
+- `recurrent_lab.tasks.representations`: Real irreducible representations and characters of a finite group, computed from its multiplication table.
+- `recurrent_lab.tasks.xor_clusters`: XOR of four Gaussian clusters in high dimension, with label noise (Xu et al. 2023, arXiv 2310.02541)."""
 
 __version__ = "0.1.0"

@@ -39,7 +39,7 @@ def test_any_product_is_a_group_and_its_representations_are_complete(G):
     assert groups.is_group(G)
     reps = representations.irreps(G)
     chi = representations.characters(reps)
-    kind = representations.kind(chi)
+    kind = representations.commutant_dimension(chi)
     assert np.allclose(reps[0], 1) and np.allclose(chi @ chi.T / len(G), np.diag(kind), atol=1e-9)
     assert np.isclose((chi[:, 0] ** 2 / kind).sum(), len(G))
     for rho in reps: assert np.allclose(rho[:, None] @ rho[None], rho[G], atol=1e-9)
@@ -68,8 +68,8 @@ def test_the_symmetric_group_on_six_by_both_roads():
 
 
 @pytest.mark.parametrize("call", [
-    lambda: groups.symmetric(7), lambda: permutations.permutations(10), lambda: modular.modular("x + y", 1),
-    lambda: parity.parity(jnp.ones(3), (3,)), lambda: margin.group_optimum([2, 1]), lambda: spectrum.walsh(jnp.ones(3)),
+    lambda: groups.symmetric(7), lambda: permutations.permutations(10), lambda: modular.modular_equations("x + y", 1),
+    lambda: parity.parity(jnp.ones(3), (3,)), lambda: margin.group_optimum([2, 1]), lambda: spectrum.walsh_transform(jnp.ones(3)),
     lambda: margin.character_sum(np.zeros((2, 2))), lambda: certificates.cyclic_net(6)])
 def test_what_is_not_there_is_refused_with_what_is_allowed(call):
     with pytest.raises(ValueError, match=r"allowed|must be|is that of|has 2\^n"): call()

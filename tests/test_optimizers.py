@@ -120,7 +120,7 @@ def test_a_partition_is_the_optimizer_alone(name):
     lr, make, number = OPTIMIZERS[name]
     matrices, vectors = eqx.partition(MODEL, lambda p: eqx.is_array(p) and p.ndim > 1)
     alone, _ = learn(make(lr, number), matrices, 8, lambda matrices: loss(eqx.combine(matrices, vectors)))
-    split, _ = learn(ours.split(ours.is_matrix, make(lr, number), optax.set_to_zero()), MODEL, 8)
+    split, _ = learn(ours.partition_by(ours.is_matrix, make(lr, number), optax.set_to_zero()), MODEL, 8)
     close(last(split), eqx.combine(last(alone), vectors), rtol=1e-3, atol=1e-4)
 
 
@@ -128,7 +128,7 @@ def test_a_partition_is_the_optimizer_alone(name):
 def test_half_precision_and_chains(name):
     lr, make, number = OPTIMIZERS[name]
     half = jax.tree.map(lambda p: p.astype(jnp.bfloat16), MODEL)
-    chain = optax.chain(optax.clip_by_global_norm(1.0), make(lr, number), ours.average_params(ours.uniform()))
+    chain = optax.chain(optax.clip_by_global_norm(1.0), make(lr, number), ours.average_params(ours.uniform_weights()))
     path, state = learn(chain, half, 30)
     assert {p.dtype.name for p in jax.tree.leaves(path)} == {"bfloat16"} and loss(last(path)) < 0.8 * loss(half)
     mean = jax.tree.map(lambda p: p.astype(jnp.float32).mean(0), path)
@@ -144,6 +144,86 @@ def test_our_own_states_are_kept_in_float32(name):
     lr, make, number = OPTIMIZERS[name]
     state = make(lr, number).init({"w": jnp.ones((2, 2), jnp.bfloat16)})
     assert {x.dtype.name for x in jax.tree.leaves(state)} <= {"float32", "int32"}
+
+
+KEEP_MU = {
+    "soap": lambda **more: ours.soap(0.03, max_precond_dim=2, **more),
+    "shampoo": lambda **more: ours.shampoo(0.03, b2=0.9, **more),
+    "muon": lambda **more: ours.muon(0.03, adam_learning_rate=0.03, **more),
+    "adalayer": lambda **more: ours.adalayer(0.03, **more),
+    "adam_hat": lambda **more: ours.decoupled(ours.scale_by_adam_hat(**more), 0.03),
+    "cautious_adamw": lambda **more: ours.cautious_adamw(0.03, **more),
+    "grams": lambda **more: ours.grams(0.03, **more),
+    "mars": lambda **more: ours.mars(0.03, **more),
+    "accelerated_sgd": lambda **more: ours.accelerated_sgd(0.01, 0.9, **more),
+    "simplified_ademamix": lambda **more: ours.simplified_ademamix(0.003, 0.9, **more),
+    "adabound": lambda **more: ours.adabound(0.01, **more),
+    "adahessian": lambda **more: ours.adahessian(0.03, **more),
+}
+
+
+@pytest.mark.parametrize("name", KEEP_MU)
+def test_the_momentum_is_kept_in_another_type(name):
+    "Only the momentum is narrower, and it is widened before it is computed with: the path is that of float32 to its rounding."
+    full, _ = learn(KEEP_MU[name](), steps=8)
+    narrow, state = learn(KEEP_MU[name](mu_dtype="bfloat16"), steps=8)
+    kinds = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        field = next((k.name for k in reversed(path) if getattr(k, "name", None) in ("mu", "nu", "factors", "basis", "roots")), None)
+        kinds.setdefault(field, set()).add(leaf.dtype.name)
+    assert kinds.pop("mu") == {"bfloat16"} and "bfloat16" not in set().union(*kinds.values())
+    moved = max(float(jnp.abs(a - b).max()) for a, b in zip(jax.tree.leaves(last(full)), jax.tree.leaves(MODEL)))
+    close(last(narrow), last(full), rtol=0, atol=0.1 * moved)
+
+
+DECAY = {
+    "muon": lambda mask: ours.muon(0.1, weight_decay=0.5, adam_learning_rate=0.1, mask=mask),
+    "mars": lambda mask: ours.mars(0.1, weight_decay=0.5, learning_rate_1d=0.1, weight_decay_1d=0.5, mask=mask),
+    "mars, one axis too": lambda mask: ours.mars(0.1, weight_decay=0.5, optimize_1d=True, mask=mask),
+    "schedule_free_adamw": lambda mask: ours.schedule_free_adamw(0.1, weight_decay=0.5, mask=mask),
+    "schedule_free_sgd": lambda mask: ours.schedule_free_sgd(0.1, weight_decay=0.5, mask=mask),
+    "l_dog": lambda mask: ours.l_dog(reps_rel=0.1, weight_decay=0.5, mask=mask),
+    "soap": lambda mask: ours.soap(0.1, weight_decay=0.5, mask=mask),
+    "shampoo": lambda mask: ours.shampoo(0.1, weight_decay=0.5, mask=mask),
+}
+
+
+@pytest.mark.parametrize("name", DECAY)
+@pytest.mark.parametrize("mask", [{"W": True, "b": False, "s": {"V": False}},
+                                  lambda params: jax.tree.map(lambda p: p.ndim > 1 and p.shape[0] == 3, params)], ids=["tree", "function"])
+def test_what_a_mask_leaves_out_does_not_decay(name, mask):
+    "Without a gradient a parameter moves by its decay alone."
+    params = {"W": jnp.ones((3, 2)), "b": jnp.ones(3), "s": {"V": jnp.ones((2, 2))}}
+    nothing = jax.tree.map(lambda p: jnp.zeros((4, *p.shape)), params)
+    after = jax.tree.map(lambda p: p[-1], ours.replay(DECAY[name](mask), params, nothing))
+    everything = jax.tree.map(lambda p: p[-1], ours.replay(DECAY[name](None), params, nothing))
+    assert (after["W"] < 0.999).all() and all((x == 1).all() for x in (after["b"], after["s"]["V"]))
+    assert all((x < 0.999).all() for x in jax.tree.leaves(everything))
+    close(after["W"], everything["W"], rtol=1e-6)
+
+
+INJECTED = {
+    "soap": (ours.soap, dict(learning_rate=0.05, b2=0.9, max_precond_dim=2, precondition_frequency=3), {}),
+    "shampoo": (ours.shampoo, dict(learning_rate=0.03, b2=0.9, power=0.5, graft_to=adam), {}),
+    "muon": (ours.muon, dict(learning_rate=0.03, beta=0.9, adam_learning_rate=0.03), {}),
+    "muon, select": (ours.muon, dict(learning_rate=0.03, select=lambda path, p: p.ndim == 2, ns_steps=3), dict(static_args="select")),
+}
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_numbers_may_be_injected(name):
+    "`optax.inject_hyperparams` takes them, the path is the same, and a number changed on the way counts from then on."
+    make, given, static = INJECTED[name]
+    optimizer = optax.inject_hyperparams(make, **static)(**given)
+    plain, _ = learn(make(**given), steps=8)
+    path, state = learn(optimizer, steps=8)
+    close(last(path), last(plain), rtol=1e-3, atol=1e-4)
+    assert {"learning_rate", "weight_decay"} <= state.hyperparams.keys()
+    state.hyperparams["learning_rate"] = jnp.zeros_like(state.hyperparams["learning_rate"])
+    for rate in ("adam_learning_rate", "weight_decay"):
+        if rate in state.hyperparams: state.hyperparams[rate] = jnp.zeros_like(state.hyperparams[rate])
+    still, _, _ = one_step(optimizer, loss, last(path), state)
+    close(still, last(path), rtol=0, atol=0)
 
 
 TAKE_A_TREE = {
@@ -196,9 +276,9 @@ def test_what_takes_a_tree_takes_a_filtered_module(name):
     (lambda: ours.grades(sgd, 10, tau=0.0), r"grades: tau must be > 0"),
     (lambda: ours.grades(sgd, 10, of="loss"), r"grades: of must be one of gradient, update, given 'loss'"),
     (lambda: ours.clip_by_array_norm(0.0), r"clip_by_array_norm: max_norm must be > 0"),
-    (lambda: ours.exponential(1.0), r"exponential: decay must be in \[0, 1\)"),
-    (lambda: ours.polynomial(-1.0), r"polynomial: gamma must be >= 0"),
-    (lambda: ours.tail(-1), r"tail: start must be >= 0"),
+    (lambda: ours.exponential_weights(1.0), r"exponential: decay must be in \[0, 1\)"),
+    (lambda: ours.polynomial_weights(-1.0), r"polynomial: gamma must be >= 0"),
+    (lambda: ours.tail_weights(-1), r"tail: start must be >= 0"),
     (lambda: ours.rsqrt_schedule(1.0, 0), r"rsqrt_schedule: t0 must be > 0"),
     (lambda: ours.wsd_schedule(1.0, 60, 60, 100), r"warmup_steps \+ decay_steps = 120 is more than total_steps=100"),
     (lambda: ours.regularized_newton(jnp.sum, jnp.ones(2), -1.0), r"regularized_newton: c must be >= 0"),

@@ -148,7 +148,7 @@ def test_every_recording_is_used():
 def test_polynomial_averaging(file):
     golden, (optimizer, *_) = np.load(GOLDEN / f"{file}.npz"), CASES[file]
     with jax.enable_x64():
-        _, state = follow(optax.chain(optimizer, ours.average_params(ours.polynomial(8.0))), "mlp")
+        _, state = follow(optax.chain(optimizer, ours.average_params(ours.polynomial_weights(8.0))), "mlp")
         for name, mean in ours.averaged_params(state).items():
             np.testing.assert_allclose(mean, golden[f"mlp/avg_{name}"][-1], rtol=0, atol=EXACT)
 
@@ -160,3 +160,43 @@ def test_the_evaluated_iterate(file):
         trajectory, state = follow(optimizer, "mlp")
         for name, x in optax.contrib.schedule_free_eval_params(state, trajectory[-1]).items():
             np.testing.assert_allclose(x, golden[f"mlp/x_{name}"][-1], rtol=0, atol=EXACT)
+
+
+# --- warm-ups, of which there are no recordings: the authors' schedules and updates, written out in numpy
+
+def half_life_scheduler(step, end, start, warmup):
+    "`linear_hl_warmup_scheduler` of the authors' program for AdEMAMix, which that for Simplified AdEMAMix has too."
+    def f(beta, eps=1e-8): return np.log(0.5) / np.log(beta + eps) - 1
+    a = step / warmup
+    return 0.5 ** (1 / ((1 - a) * f(start) + a * f(end) + 1)) if step < warmup else end
+
+
+def ademamix_loop(p, gradients, lr, b1, b2, b3, alpha, eps, warmup, weight_decay):
+    m1 = m2 = nu = np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        slow, mixed = half_life_scheduler(t, b3, b1, warmup), alpha * min(t / warmup, 1)
+        m1, m2, nu = b1 * m1 + (1 - b1) * g, slow * m2 + (1 - slow) * g, b2 * nu + (1 - b2) * g**2
+        u = (m1 / (1 - b1**t) + mixed * m2) / (np.sqrt(nu / (1 - b2**t)) + eps)
+        p = p - lr * (u + weight_decay * p)
+        yield p
+
+
+def simplified_loop(p, gradients, lr, b1, b2, alpha, eps, b1_warmup, min_b1, weight_decay):
+    m = nu = np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        m, nu = half_life_scheduler(t, b1, min_b1, b1_warmup) * m + g, b2 * nu + (1 - b2) * g**2
+        u = (alpha * g + m) / (np.sqrt(nu / (1 - b2**t)) + eps)
+        p = p - lr * (u + weight_decay * p)
+        yield p
+
+
+@pytest.mark.parametrize("make, loop, numbers", [
+    (ours.ademamix, ademamix_loop, dict(b1=0.9, b2=0.999, b3=0.9999, alpha=2.0, eps=1e-8, warmup=30, weight_decay=0.1)),
+    (ours.simplified_ademamix, simplified_loop,
+     dict(b1=0.99, b2=0.95, alpha=2.0, eps=1e-8, b1_warmup=30, min_b1=0.9, weight_decay=0.1))], ids=["ademamix", "simplified_ademamix"])
+def test_warmups_of_half_lives(make, loop, numbers):
+    rng = np.random.default_rng(0)
+    p, gradients = rng.normal(size=5), rng.normal(size=(STEPS, 5))
+    with jax.enable_x64():
+        got = ours.replay(make(0.01, **numbers), jnp.asarray(p), jnp.asarray(gradients))
+        np.testing.assert_allclose(got, list(loop(p, gradients, 0.01, **numbers)), rtol=0, atol=EXACT)

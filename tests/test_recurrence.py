@@ -79,7 +79,21 @@ def test_copies_would_be_seen():
     assert copies_in_loops(careless, x, x)[0] > 0
 
 
-def test_kernel_lowers_for_cuda():
-    x = jnp.ones((64, 4, 32))
-    traced = jax.jit(lambda a, x: linear_recurrence(a, x, method="pallas")).trace(x, x)
-    assert "triton" in traced.lower(lowering_platforms=("cuda",)).as_text()
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_reset_stops_nan_and_infinity(method, bad, reverse):
+    "In inputs, multipliers and the state before, and in both gradients; the numbers after it are those of a clean document."
+    a, x, h0 = arrays(0, 12, (3,))
+    first, after = (slice(7, None), slice(0, 7)) if reverse else (slice(0, 5), slice(5, None))
+    reset = jnp.arange(12) == (6 if reverse else 5)
+    run = lambda a, x, h0: linear_recurrence(a, x, h0, reverse=reverse, reset=reset, method=method)[after]
+    loss = lambda a, x, h0: jnp.sum(jnp.cos(run(a, x, h0)))
+    for dirty in ((a, x.at[first].set(bad), h0), (a.at[first].set(bad), x, h0), (a, x, h0.at[0].set(bad))):
+        np.testing.assert_array_equal(run(*dirty), run(a, x, h0))
+        for mine, clean in zip(jax.grad(loss, (0, 1))(*dirty), jax.grad(loss, (0, 1))(a, x, h0)):
+            np.testing.assert_array_equal(mine[after], clean[after])
+
+
+def test_without_a_reset_zero_times_infinity_is_not_a_number():
+    assert jnp.isnan(linear_recurrence(jnp.zeros(3), jnp.array([jnp.inf, 1, 1]))[1])

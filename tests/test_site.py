@@ -249,3 +249,10 @@ def test_quarto_makes_the_same_pages_and_anchors(docs, tmp_path):
     subprocess.run([Path(sys.executable).with_name("nbdev-docs")], cwd=lab, check=True)
     anchors = lambda file: set(re.findall(r'<h[2-4][^>]* id="([^"]+)"', file.read_text())) | set(re.findall(r'data-anchor-id="([^"]+)"', file.read_text()))
     for name in PAGES: assert anchors(docs / f"{name}.html") <= anchors(lab / "_docs" / f"{name}.html"), name
+
+
+def test_a_name_of_a_private_module_leads_to_its_page():
+    known = render.symbols(ROOT / "recurrent_lab")
+    assert known["recurrent_lab.optimizers.soap"] == known["recurrent_lab.optimizers._soap.soap"] == "optimizers/soap.html#soap"
+    assert render.imported(["from recurrent_lab.optimizers import eigenbasis", "from recurrent_lab.models import generate"], known) == {
+        "eigenbasis": "optimizers/soap.html#eigenbasis", "generate": "models/generate.html#generate"}

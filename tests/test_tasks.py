@@ -386,6 +386,6 @@ def test_counting_agrees_with_a_naive_count():
             before = bytes(text.test[i - order : i])
             seen = [text.train[j] for j in range(order, 300) if bytes(text.train[j - order : j]) == before]
             loss -= np.log((sum(b == text.test[i] for b in seen) + 1) / (len(seen) + 256)) / (50 - order)
-        assert np.isclose(corpus.ngram(text, order), loss)
+        assert np.isclose(corpus.ngram_loss(text, order), loss)
     with pytest.raises(ValueError, match="order=3"):
-        corpus.ngram(text, 3)
+        corpus.ngram_loss(text, 3)

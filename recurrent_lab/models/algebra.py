@@ -1,4 +1,4 @@
-r"""One hidden layer whose activation is a power: the nets for which the best possible margin is known.
+r"""Two-layer nets with power activations for group operations (`PairNet`) and for parities (`PowerNet`) (Morwani et al. 2023, arXiv 2311.07568).
 
 Morwani et al. (*Feature emergence via margin maximization*, arXiv 2311.07568) study two nets without biases that are homogeneous in their parameters.
 The one is shown two elements of a group, one-hot, and answers with a number for each element; the other is shown a point of the cube and
@@ -15,7 +15,6 @@ $\lambda^{k+1} f(\theta)$."""
 from __future__ import annotations
 from collections.abc import Callable
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax import random
 from jaxtyping import Array, Float, Int, PRNGKeyArray

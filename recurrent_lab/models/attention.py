@@ -1,4 +1,4 @@
-r"""Multi-query attention to the last tokens only, in time and memory that grow with the window, not with the square of the length.
+r"""Local multi-query attention with rotary positions, in time and memory linear in the length (De et al. 2024, arXiv 2402.19427).
 
 Griffin's third kind of block attends to itself and to the `window` tokens before it (2402.19427, section 2.3): $w + 1$ keys, one
 key and one value head for all query heads.

@@ -1,4 +1,4 @@
-r"""Weights, written down, with which it is a given Transformer, or a given recurrent network.
+r"""Weights with which a recurrent Transformer computes what a given Transformer, or a given RNN, computes (Oncescu et al. 2026, arXiv 2604.21215).
 
 A layer that attends to its own outputs seems to have lost its inputs. It has not, if the residual stream is
 wide enough to carry them along: then keys and values can be read from the lanes that no output was written

@@ -1,4 +1,4 @@
-r"""Where each output makes the next key: attention token by token, that reads each key log N times, not N.
+r"""Attention to a layer's own outputs, computed in tiles: each key is read from memory log N times instead of N (Oncescu et al. 2026, arXiv 2604.21215).
 
 A model that attends to its own outputs, like the [recurrent Transformer](recurrent_transformer.ipynb), has
 all queries $q_1 \dots q_N$ of a known text from the start. Key and value $i$ however come out of a function
@@ -25,7 +25,7 @@ from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 # %% auto #0
-__all__ = ['NEVER', 'Attended', 'scores', 'attend', 'merge', 'tiles', 'traffic', 'feedback_attention']
+__all__ = ['NEVER', 'Attended', 'scores', 'attend', 'merge', 'tiles', 'memory_traffic', 'feedback_attention']
 
 # %% ../../nbs/models/feedback_attention.ipynb #c3b0d7cc
 class Attended(NamedTuple):
@@ -69,7 +69,7 @@ def tiles(N: int) -> list[tuple[int, int]]:
     return [(s, s & -s) for s in range(1, N)]
 
 
-def traffic(N: int, *, tiled: bool = True) -> int:
+def memory_traffic(N: int, *, tiled: bool = True) -> int:
     "Rows that attention over N tokens (a power of two) reads and writes in one layer."
     return 3 * N + sum(5 * n for _, n in tiles(N)) if tiled else 4 * N + N * (N - 1)
 

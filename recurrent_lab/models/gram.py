@@ -1,4 +1,4 @@
-r"""Gradient descent on a first layer sees its points only through their inner products: the same training, without the dimensions.
+r"""A two-layer ReLU net whose first layer is trained through the Gram matrix of the data: exact, at a cost that does not grow with the dimension.
 
 Two layers, of which the first is trained: $f(x) = a^{\top} \mathrm{relu}(W x)$. The gradient of any loss with respect to $W$ is a combination of the $n$ training
 points, so that with pre-activations $Z = X W^{\top}$
@@ -12,7 +12,6 @@ $\mu$ whose $Z$ is $W\mu$. With 40,000 dimensions, 200 points and 1,000 neurons 
 
 # %% ../../nbs/models/gram.ipynb #6b2044f4
 from __future__ import annotations
-from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp

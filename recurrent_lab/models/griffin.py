@@ -1,4 +1,4 @@
-r"""Gated linear recurrences and local attention in one language model: Hawk, Griffin, RecurrentGemma.
+r"""Hawk, Griffin and RecurrentGemma: language models of gated linear recurrences and local attention (De et al. 2024, arXiv 2402.19427; Botev et al. 2024, arXiv 2404.07839).
 
 De et al., *Griffin: Mixing Gated Linear Recurrences with Local Attention for Efficient Language Models*, arXiv 2402.19427; Botev et al.,
 *RecurrentGemma*, arXiv 2404.07839. A stack of residual blocks, each of which mixes time and then channels:

@@ -1,4 +1,4 @@
-"""The numbers that make a Griffin, a Hawk or a RecurrentGemma, and those of the published models.
+"""Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
 
 The fields have the names of the official package, so that `GriffinConfig(**official._asdict())` is the same model. Two are added:
 `gate_blocks` (the paper's models have 16 blocks in the gates whatever the number of heads, the package has as many as heads) and

@@ -1,4 +1,4 @@
-"""Published weights from an Orbax folder or from safetensors, whoever named them.
+"""RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.
 
 The official flax weights are an Orbax folder, those on Hugging Face a folder of `.safetensors` files, and the official torch weights a pickled state
 dict, which `torch.load` reads and `from_torch` takes. To write safetensors: `safetensors.flax.save_file(to_hugging_face(model), path)`. The packages

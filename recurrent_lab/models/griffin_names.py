@@ -1,4 +1,4 @@
-"""One model, three vocabularies: the official flax tree, the official torch state dict, and Hugging Face.
+"""The names of RecurrentGemma's parameters in flax, PyTorch and Hugging Face checkpoints, and the way between them.
 
 A leaf of our model has a path, such as `blocks.0.temporal.linear_x.kernel`. A `Dialect` says what others call it, by rules of renaming, and
 whether they keep kernels transposed. What they call the same is one array of theirs, our parts of it one after another: the official packages

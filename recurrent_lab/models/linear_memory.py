@@ -1,4 +1,4 @@
-r"""The smallest universal sequence model: a diagonal linear recurrence that only remembers, and one MLP that reads every state.
+r"""A diagonal linear recurrence followed by a position-wise MLP, a universal sequence model (Orvieto et al. 2023, arXiv 2307.11888).
 
 Orvieto et al. (*Universality of Linear Recurrences Followed by Non-linear Projections*, arXiv 2307.11888) separate what an
 LRU or a state space model does into two: a linear recurrence stores the inputs seen so far, a position-wise MLP computes from

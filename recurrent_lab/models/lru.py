@@ -1,4 +1,4 @@
-r"""The linear recurrent unit, and every rung of the ladder that leads to it from the classical recurrent network.
+r"""LRU, the linear recurrent unit, and each step of the ablation from a vanilla RNN to it (Orvieto et al. 2023, arXiv 2303.06349).
 
 Orvieto et al. ask how little must be changed in a vanilla RNN for it to learn long dependencies
 (*Resurrecting Recurrent Neural Networks for Long Sequences*, arXiv 2303.06349). Remove the nonlinearity, diagonalise, keep

@@ -1,4 +1,4 @@
-r"""Two layers, from one neuron to a wide one, in every form whose way to a sparse parity has been studied.
+r"""Two-layer nets, single neurons and PolyNet for sparse parities, with ReLU, polynomial and oscillating activations (Barak et al. 2022, arXiv 2207.08799).
 
 Barak et al. (*Hidden Progress in Deep Learning*, arXiv 2207.08799, section 3) train
 
@@ -24,7 +24,8 @@ from jax import random
 from jaxtyping import Array, Float, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['power', 'triangle', 'zigzag', 'oscillating', 'sine', 's_hot', 'initial', 'winning_ticket', 'MLP', 'PolyNet']
+__all__ = ['power', 'triangle', 'zigzag', 'oscillating', 'sine', 's_hot', 'init_weights', 'winning_ticket_probability', 'MLP',
+           'PolyNet']
 
 # %% ../../nbs/models/mlp.ipynb #71f480a1
 @cache
@@ -71,7 +72,7 @@ def s_hot(rows: int, n: int, s: int, *, key: PRNGKeyArray) -> Float[Array, "rows
     return (jnp.argsort(order, axis=1) < s).astype(float)
 
 
-def initial(init: Init, rows: int, n: int, *, sparsity: int = 2,
+def init_weights(init: Init, rows: int, n: int, *, sparsity: int = 2,
             key: PRNGKeyArray) -> Float[Array, "rows n"]:
     "A matrix of weights onto `rows` neurons from `n` inputs."
     if init not in get_args(Init):
@@ -84,7 +85,7 @@ def initial(init: Init, rows: int, n: int, *, sparsity: int = 2,
     return random.uniform(key, (rows, n), minval=-1, maxval=1) / n**0.5
 
 # %% ../../nbs/models/mlp.ipynb #b3a54c74
-def winning_ticket(n: int, k: int, s: int) -> float:
+def winning_ticket_probability(n: int, k: int, s: int) -> float:
     "The chance that `s` random places of `n` contain `k` given ones, or for s < k lie among them."
     return comb(n - k, s - k) / comb(n, s) if s >= k else comb(k, s) / comb(n, s)
 
@@ -102,10 +103,10 @@ class MLP(eqx.Module):
     def __init__(self, inputs: int, width: int, *, activation: Callable = jax.nn.relu,
                  init: Init = "uniform", sparsity: int = 2, readout: bool = True, key: PRNGKeyArray):
         k_W, k_b, k_u = random.split(key, 3)
-        self.W = initial(init, width, inputs, sparsity=sparsity, key=k_W)
-        self.b = initial("uniform", width, inputs, key=k_b)[:, 0]
+        self.W = init_weights(init, width, inputs, sparsity=sparsity, key=k_W)
+        self.b = init_weights("uniform", width, inputs, key=k_b)[:, 0]
         of_u = "uniform" if init == "sparse" else init
-        self.u = initial(of_u, 1, width, key=k_u)[0] if readout else None
+        self.u = init_weights(of_u, 1, width, key=k_u)[0] if readout else None
         self.activation = activation
 
     def __call__(self, x: Float[Array, "n"]) -> Float[Array, ""]:
@@ -118,7 +119,7 @@ class PolyNet(eqx.Module):
     W: Float[Array, "k n"]
 
     def __init__(self, inputs: int, degree: int, *, init: Init = "uniform", key: PRNGKeyArray):
-        self.W = initial(init, degree, inputs, key=key)
+        self.W = init_weights(init, degree, inputs, key=key)
 
     def __call__(self, x: Float[Array, "n"]) -> Float[Array, ""]:
         return (self.W @ x).prod()

@@ -1,4 +1,4 @@
-r"""One layer of attention by one query: the smallest Transformer that has to find the relevant bits.
+r"""One layer of attention with a single query, and an MLP, for sparse parities (Barak et al. 2022, arXiv 2207.08799).
 
 Among the nets with which Barak et al. (arXiv 2207.08799) learn parities is a Transformer. Each bit is a token with the embedding $e_i = E_{x_i} + P_i$; an
 additional one, $e_0$, asks, in $H$ heads $h$ at once, and an MLP reads the answer:

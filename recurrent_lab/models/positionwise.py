@@ -1,4 +1,4 @@
-"""What a Gemma-like model does to each token by itself: linear maps, block-diagonal ones, RMS norm, the gated MLP.
+"""Position-wise layers of Griffin: linear and block-diagonal maps, RMSNorm, the gated MLP (De et al. 2024, arXiv 2402.19427).
 
 These layers work on the last axis and take any leading axes: no `vmap` over time, and a single token needs no time axis. A kernel lies as
 `(inputs, outputs)`, so that $y = xW + b$ reads as it is written and checkpoints of Griffin load without a copy. Everything is computed in the

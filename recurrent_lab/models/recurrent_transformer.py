@@ -1,4 +1,4 @@
-r"""Every layer attends to what it put out for the tokens before: as deep as the text is long, trained in tiles.
+r"""The recurrent Transformer: layers that attend to their own outputs, trained in tiles (Oncescu et al. 2026, arXiv 2604.21215).
 
 Oncescu et al., *The Recurrent Transformer: Greater Effective Depth and Efficient Decoding*, arXiv 2604.21215.
 A layer of a Transformer computes keys and values from its input $x$. Here those of the tokens before come

@@ -1,4 +1,4 @@
-r"""The real-gated linear recurrent unit of Griffin and Hawk, its complex relative, and the short convolution before it.
+r"""RG-LRU, the gated linear recurrence of Griffin and Hawk, its complex form, and the short convolution before it (De et al. 2024, arXiv 2402.19427).
 
 De et al. let the input decide how long the [LRU](lru.ipynb) remembers (*Griffin*, arXiv 2402.19427, eqs 1–4). A recurrence gate $r_t$
 moves the decay between $a^8$ and 1, an input gate $i_t$ scales what enters:

@@ -1,4 +1,4 @@
-r"""The classical recurrent network, with the three initialisations whose training Pascanu et al. found difficult.
+r"""The vanilla RNN with the three initialisations of Pascanu et al. 2013 (arXiv 1211.5063).
 
 One matrix, applied at every step (*On the difficulty of training recurrent neural networks*, arXiv 1211.5063, eq. 2):
 
@@ -16,25 +16,24 @@ from typing import Literal, get_args
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 # %% auto #0
-__all__ = ['Init', 'SCALE', 'sparse', 'with_radius', 'RNN', 'Answer', 'paper_network']
+__all__ = ['Init', 'SCALE', 'sparse_normal', 'with_spectral_radius', 'RNN', 'LastOutputReadout', 'pascanu_network']
 
 # %% ../../nbs/models/rnn.ipynb #99e4206e
 Init = Literal["sigmoid", "basic tanh", "smart tanh"]
 # the standard deviation of all weights but the smart W_rec
 SCALE = {"sigmoid": 0.01, "basic tanh": 0.1, "smart tanh": 0.01}
 
-def sparse(n: int, *, nonzeros: int = 15, key: PRNGKeyArray) -> Float[Array, "n n"]:
+def sparse_normal(n: int, *, nonzeros: int = 15, key: PRNGKeyArray) -> Float[Array, "n n"]:
     "Normal weights, at most `nonzeros` in each row, in random places."
     k_weight, k_place = random.split(key)
     rank = jnp.argsort(random.uniform(k_place, (n, n)), axis=1)
     return jnp.where(rank < nonzeros, random.normal(k_weight, (n, n)), 0)
 
-def with_radius(W: Float[Array, "n n"], rho: float) -> Float[Array, "n n"]:
+def with_spectral_radius(W: Float[Array, "n n"], rho: float) -> Float[Array, "n n"]:
     "W scaled to the spectral radius ρ."
     return W * (rho / jnp.abs(jnp.linalg.eigvals(W)).max())
 
@@ -54,8 +53,8 @@ class RNN(eqx.Module):
         if init not in get_args(Init):
             raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
         k_rec, k_in = random.split(key)
-        W = sparse(size, key=k_rec) if init == "smart tanh" else random.normal(k_rec, (size, size))
-        self.W_rec = with_radius(W, 0.95) if init == "smart tanh" else SCALE[init] * W
+        W = sparse_normal(size, key=k_rec) if init == "smart tanh" else random.normal(k_rec, (size, size))
+        self.W_rec = with_spectral_radius(W, 0.95) if init == "smart tanh" else SCALE[init] * W
         self.W_in = SCALE[init] * random.normal(k_in, (size, inputs))
         self.b = jnp.zeros(size)
         self.init = init
@@ -101,7 +100,7 @@ class RNN(eqx.Module):
         return self.activation(x), x
 
 # %% ../../nbs/models/rnn.ipynb #27e6980a
-class Answer(eqx.Module):
+class LastOutputReadout(eqx.Module):
     """A recurrent layer and a linear read-out of its last output: (T, inputs) → (outputs,).
 
     `scale` is the standard deviation of W_out; b_out starts at zero.
@@ -126,8 +125,8 @@ class Answer(eqx.Module):
         return self.readout(h[-1]), stats
 
 
-def paper_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh",
-                  key: PRNGKeyArray) -> Answer:
+def pascanu_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh",
+                  key: PRNGKeyArray) -> LastOutputReadout:
     "The paper's network: an `RNN` and its `Answer`, every weight drawn as `init` says."
     k_layer, k_out = random.split(key)
-    return Answer(RNN(inputs, size, init=init, key=k_layer), size, outputs, scale=SCALE[init], key=k_out)
+    return LastOutputReadout(RNN(inputs, size, init=init, key=k_layer), size, outputs, scale=SCALE[init], key=k_out)

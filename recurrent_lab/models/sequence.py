@@ -1,4 +1,4 @@
-r"""The residual block that the paper puts a recurrence into, and the stack that reads a sequence to a label, a value or a sequence.
+r"""Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
 
 A recurrence mixes time; everything else in the model works on each position by itself. A block (2303.06349, appendix D):
 
@@ -115,13 +115,23 @@ class SequenceModel(eqx.Module):
 
 # %% ../../nbs/models/sequence.ipynb #61f59675
 RECURRENCE = {"A", "lambda_re", "lambda_im", "nu", "theta", "nu_log", "theta_log", "gamma_log",
-              "B_re", "B_im"}
+              "B_re", "B_im",                                      # LRU, LinearMemory
+              "W_rec", "W_in",                                     # RNN
+              "a_param", "a_imag_param", "a_gate", "input_gate"}   # RGLRU
 
 def recurrence_labels(model: PyTree) -> PyTree[str]:
-    """'recurrence' for the parameters of recurrences (λ or A, B, γ), 'rest' for all others
-    (2303.06349, appendix D)."""
-    label = lambda path, _: "recurrence" if getattr(path[-1], "name", None) in RECURRENCE else "rest"
-    return jax.tree_util.tree_map_with_path(label, eqx.filter(model, eqx.is_inexact_array))
+    """'recurrence' for the parameters of recurrences, 'rest' for all others (2303.06349, appendix D):
+    λ or A, B and γ of `LRU` and `LinearMemory`, the matrices of `RNN`, all of `RGLRU`.
+
+    ValueError if the model has none of them.
+    """
+    def label(path, _):
+        return "recurrence" if any(getattr(k, "name", None) in RECURRENCE for k in path) else "rest"
+    labels = jax.tree_util.tree_map_with_path(label, eqx.filter(model, eqx.is_inexact_array))
+    if "recurrence" not in jax.tree.leaves(labels):
+        raise ValueError("the model has no recurrence: none of its parameters is "
+                         + ", ".join(sorted(RECURRENCE)))
+    return labels
 
 # %% ../../nbs/models/sequence.ipynb #2feba71b
 def recurrence_adamw(learning_rate: float, *, steps: int, factor: float = 0.25,

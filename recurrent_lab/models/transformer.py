@@ -1,4 +1,4 @@
-r"""The baseline of every comparison: Griffin's own parts, with global attention in every block.
+r"""The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
 
 A Transformer of Gemma's kind has RMS norms, rotary positions, multi-query attention and gated MLPs. So has
 [Griffin](griffin.ipynb); local attention whose window is the whole context is global attention. The baseline is
@@ -26,7 +26,7 @@ from .griffin_config import GriffinConfig
 from .positionwise import Linear, RMSNorm
 
 # %% auto #0
-__all__ = ['transformer_config', 'as_large_as', 'transformer_like', 'NormedLinear', 'qk_norm']
+__all__ = ['transformer_config', 'match_parameter_count', 'transformer_like', 'NormedLinear', 'qk_norm']
 
 # %% ../../nbs/models/transformer.ipynb #c97d67ca
 def transformer_config(
@@ -38,7 +38,7 @@ def transformer_config(
     return GriffinConfig(vocab_size, width, 3 * width, num_heads, blocks, False, context - 1, 0.0)
 
 # %% ../../nbs/models/transformer.ipynb #d4a995b7
-def as_large_as(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
+def match_parameter_count(like: GriffinConfig, config: GriffinConfig) -> GriffinConfig:
     """`config` with as many more lanes in its MLPs as `like` has more parameters,
     up to half a lane of each."""
     lane = config.num_layers * (3 * config.width + 2)
@@ -50,7 +50,7 @@ def transformer_like(config: GriffinConfig, *, context: int) -> GriffinConfig:
     """The Transformer with the vocabulary, width, depth and heads of a Griffin and its number
     of parameters, up to half a lane of the MLPs."""
     blocks = ("attention",) * config.num_layers
-    return as_large_as(config, dataclasses.replace(config, block_types=blocks,
+    return match_parameter_count(config, dataclasses.replace(config, block_types=blocks,
                                                    attention_window_size=context - 1))
 
 # %% ../../nbs/models/transformer.ipynb #92920d42

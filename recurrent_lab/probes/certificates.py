@@ -1,4 +1,4 @@
-r"""The nets that the theorems describe, written down: their margins equal the optimum to twelve digits.
+r"""Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
 
 Each is made of products. Two neurons with the square make one,
 
@@ -18,13 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from ..models.algebra import PairNet, PowerNet
-from ..tasks.representations import characters, kind
+from ..tasks.representations import characters, commutant_dimension
 
 # %% auto #0
-__all__ = ['products', 'cyclic_net', 'group_net', 'parity_net', 'memorizing_net']
+__all__ = ['product_net', 'cyclic_net', 'group_net', 'parity_net', 'memorizing_net']
 
 # %% ../../nbs/probes/certificates.ipynb #242d3e47
-def products(u: Float[Array, "m g"], v: Float[Array, "m g"], w: Float[Array, "m g"]) -> PairNet:
+def product_net(u: Float[Array, "m g"], v: Float[Array, "m g"], w: Float[Array, "m g"]) -> PairNet:
     "The net f(a, b)(c) = 4 Σ_i u_i(a) v_i(b) w_i(c), of two neurons for each i."
     u, v, w = (jnp.asarray(np.concatenate(pair)) for pair in [(u, u), (v, -v), (w, -w)])
     return eqx.tree_at(lambda net: (net.u, net.v, net.w), _empty(PairNet, u.shape[1], len(u)), (u, v, w))
@@ -40,7 +40,7 @@ def cyclic_net(p: int) -> PairNet:
     angle = 2 * np.pi / p * np.outer(np.arange(1, (p + 1) // 2), np.arange(p))       # (z, a)
     c, s = np.cos(angle), np.sin(angle)
     u, v, w = zip((c, c, c), (s, s, -c), (s, c, s), (c, s, s))
-    return products(np.concatenate(u), np.concatenate(v), np.concatenate(w))
+    return product_net(np.concatenate(u), np.concatenate(v), np.concatenate(w))
 
 # %% ../../nbs/probes/certificates.ipynb #af5e4ae1
 def group_net(reps: list[Float[np.ndarray, "g d d"]]) -> PairNet:
@@ -51,11 +51,11 @@ def group_net(reps: list[Float[np.ndarray, "g d d"]]) -> PairNet:
     parts = []
     for rho in reps[1:]:
         g, d = rho.shape[:2]
-        scale = np.cbrt(d / kind(characters([rho])[0]))
+        scale = np.cbrt(d / commutant_dimension(characters([rho])[0]))
         i, j, k = (index.ravel() for index in np.indices((d, d, d)))
         ijk = rho[:, i, j].T, rho[:, j, k].T, rho[:, i, k].T              # ρ(a)_ij ρ(b)_jk ρ(c)_ik
         parts.append(scale * np.stack(ijk))
-    return products(*np.concatenate(parts, axis=1))
+    return product_net(*np.concatenate(parts, axis=1))
 
 # %% ../../nbs/probes/certificates.ipynb #c6bafebb
 def parity_net(n: int, support: tuple[int, ...]) -> PowerNet:
@@ -73,4 +73,4 @@ def memorizing_net(p: int) -> PairNet:
     "Addition modulo `p` by heart: 2p² neurons, a pair for each entry (2311.07568, appendix D)."
     a, b = np.divmod(np.arange(p * p), p)
     one_hot = np.eye(p)
-    return products(one_hot[a], one_hot[b], one_hot[(a + b) % p])
+    return product_net(one_hot[a], one_hot[b], one_hot[(a + b) % p])

@@ -1,4 +1,4 @@
-r"""One unit, two weights, fifty steps: an error surface with a wall, and its height in closed form.
+r"""The error surface of a single recurrent unit, its wall in closed form, and clipped gradient descent on it (Pascanu et al. 2013, arXiv 1211.5063).
 
 Pascanu et al. show where exploding gradients come from in a network that can be drawn (arXiv 1211.5063, section 2.3 and figure 6):
 a single unit without input, started at $x_0 = 0.5$ and asked to end at $\sigma(x_{50}) = 0.7$.

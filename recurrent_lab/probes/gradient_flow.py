@@ -1,4 +1,4 @@
-r"""How the gradient changes on its way back through time: norms, Jacobians, their bound, and the regulariser Ω.
+r"""Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
 
 What reaches step $k$ has come through a product of Jacobians (*On the difficulty of training recurrent neural networks*,
 arXiv 1211.5063, eq. 3 to 7), and each of them is bounded by two numbers, the largest singular value $\lambda_1$ of $W_{rec}$ and
@@ -16,16 +16,14 @@ sequence, for an `RNN`; `jax.vmap` makes the batch. For long products work in fl
 # %% ../../nbs/probes/gradient_flow.ipynb #6b2044f4
 from __future__ import annotations
 from collections.abc import Callable
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 from ..models.rnn import RNN
 
 # %% auto #0
-__all__ = ['state_gradients', 'pull_back', 'rate', 'bound', 'omega', 'flatness']
+__all__ = ['state_gradients', 'pull_back', 'growth_rate', 'jacobian_bound', 'omega', 'mean_omega']
 
 # %% ../../nbs/probes/gradient_flow.ipynb #7fc27161
 def state_gradients(error: Callable, layer: RNN,
@@ -45,12 +43,12 @@ def pull_back(layer: RNN, x: Float[Array, "*T N"], delta: Float[Array, "*T N"]) 
     return (delta @ layer.W_rec) * slope
 
 # %% ../../nbs/probes/gradient_flow.ipynb #94ab1dd2
-def rate(delta: Float[Array, "T N"]) -> Float[Array, ""]:
+def growth_rate(delta: Float[Array, "T N"]) -> Float[Array, ""]:
     "Mean factor of ‖∂E/∂x_k‖ for one step back in time: below 1 it vanishes, above it explodes."
     norm = jnp.linalg.norm(delta, axis=-1)
     return (norm[0] / norm[-1]) ** (1 / (len(norm) - 1))
 
-def bound(layer: RNN) -> Float[Array, ""]:
+def jacobian_bound(layer: RNN) -> Float[Array, ""]:
     "γ λ₁, which no rate exceeds: the largest slope of σ times the largest singular value of W_rec."
     return layer.gamma * jnp.linalg.norm(layer.W_rec, ord=2)
 
@@ -69,7 +67,7 @@ def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Flo
     return jnp.where(before > 1e-20, (ratio - 1) ** 2, 0)
 
 # %% ../../nbs/probes/gradient_flow.ipynb #1a75fee5
-def flatness(model: PyTree, u: Float[Array, "B T H"], error: Callable, y: Array) -> Float[Array, ""]:
+def mean_omega(model: PyTree, u: Float[Array, "B T H"], error: Callable, y: Array) -> Float[Array, ""]:
     """Ω of an `Answer` on an `RNN`, the mean over steps and batch:
     the penalty that `supervised` adds to the error.
 

@@ -1,4 +1,4 @@
-r"""What moves while the accuracy does not: relevant weights against the others, and the gap in the gradient that moves them.
+r"""Progress measures for sparse parities: movement of the relevant weights, and the Fourier gap of the gradient (Barak et al. 2022, arXiv 2207.08799).
 
 A net learning a parity stays at chance for long and then knows it at once. Its weights say otherwise: those of the $k$ relevant bits drift away from the
 others from the first step on, for the gradient is larger there (Barak et al., arXiv 2207.08799, sections 4 and 5). At a neuron of weights $w \in \{\pm1\}^n$
@@ -22,10 +22,11 @@ from jaxtyping import Array, Float, Int
 from ..tasks.parity import cube, parity
 
 # %% auto #0
-__all__ = ['relevant', 'drift', 'movement', 'rho', 'majority', 'fourier_gap', 'population_gradient', 'sign_gradient', 'gap']
+__all__ = ['support_indicator', 'drift', 'relative_movement', 'rho', 'majority_coefficients', 'fourier_gap',
+           'population_gradient', 'sign_gradient', 'gradient_gap']
 
 # %% ../../nbs/probes/hidden_progress.ipynb #ed0a812e
-def relevant(n: int, support: Int[Array, "k"]) -> Float[Array, "n"]:
+def support_indicator(n: int, support: Int[Array, "k"]) -> Float[Array, "n"]:
     "One at the places in `support`, zero elsewhere."
     return jnp.zeros(n).at[jnp.asarray(support, int)].set(1)
 
@@ -35,11 +36,11 @@ def drift(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"]) -> Float[Array,
     return jnp.sqrt(((W - W0) ** 2).mean(-2))
 
 
-def movement(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"],
+def relative_movement(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"],
              support: Int[Array, "k"]) -> Float[Array, "*m"]:
     "The drift of the relevant inputs over that of the others, root mean squares: 1 without knowledge."
     n = W.shape[-1]
-    S, square = relevant(n, support), drift(W, W0) ** 2                   # (*m, n)
+    S, square = support_indicator(n, support), drift(W, W0) ** 2                   # (*m, n)
     return jnp.sqrt((square @ S / S.sum()) / (square @ (1 - S) / (n - S.sum())))
 
 
@@ -48,7 +49,7 @@ def rho(W: Float[Array, "*m r n"], W0: Float[Array, "*m r n"]) -> Float[Array, "
     return jnp.abs(W - W0).max((-2, -1))
 
 # %% ../../nbs/probes/hidden_progress.ipynb #8285b4c2
-def majority(n: int) -> Float[np.ndarray, "n+1"]:
+def majority_coefficients(n: int) -> Float[np.ndarray, "n+1"]:
     "ξ_0 … ξ_n, Fourier coefficients of the majority of `n` signs, n odd (O'Donnell 2014, Theorem 5.19)."
     if n % 2 == 0: raise ValueError(f"the majority of {n} signs may be a tie; allowed: an odd number")
     xi = np.zeros(n + 1)
@@ -63,7 +64,7 @@ def fourier_gap(n: int, k: int) -> float:
     Zero at n = 2k - 1, and for larger n at least 0.03 (n - 1)^{-(k-1)/2}. ValueError for an odd k, which
     has no gradient at all."""
     if k % 2 or not 0 < k < n: raise ValueError(f"k is {k}; allowed: even numbers below n = {n}")
-    xi = np.abs(majority(n))
+    xi = np.abs(majority_coefficients(n))
     return float(xi[k - 1] - xi[k + 1])
 
 # %% ../../nbs/probes/hidden_progress.ipynb #2517b587
@@ -77,12 +78,12 @@ def population_gradient(w: Float[Array, "n"], support: Int[Array, "k"], *, bias:
 def sign_gradient(w: Float[Array, "n"], support: tuple[int, ...]) -> Float[Array, "n"]:
     "`population_gradient` of a ReLU without bias at w ∈ {±1}^n, n odd, by formula."
     n, S = len(w), set(support)
-    xi, others = majority(n), [S ^ {i} for i in range(n)]                 # S △ i
+    xi, others = majority_coefficients(n), [S ^ {i} for i in range(n)]                 # S △ i
     coefficient = jnp.array([xi[len(T)] + (not T) for T in others])  # relu' = (1 + Maj)/2, 1 at T = {}
     return -coefficient / 2 * jnp.stack([w[jnp.array(sorted(T), int)].prod() for T in others])
 
 
-def gap(g: Float[Array, "*m n"], support: Int[Array, "k"]) -> Float[Array, "*m"]:
+def gradient_gap(g: Float[Array, "*m n"], support: Int[Array, "k"]) -> Float[Array, "*m"]:
     "The smallest |g_i| on S less the largest elsewhere: above zero, one long step tells S."
-    S = relevant(g.shape[-1], support) == 1
+    S = support_indicator(g.shape[-1], support) == 1
     return jnp.where(S, jnp.abs(g), jnp.inf).min(-1) - jnp.where(S, 0, jnp.abs(g)).max(-1)

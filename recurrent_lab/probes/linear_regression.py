@@ -1,4 +1,4 @@
-r"""The expected risk of a stochastic method on Gaussian linear regression, by recursion: no sampling, no bound.
+r"""The expected risk of SGD, momentum, averaging and Schedule-Free on Gaussian linear regression, by an exact recursion (Meterez et al. 2025, arXiv 2506.15535).
 
 Inputs $x \sim N(0, \mathrm{diag}(\lambda))$, answers $y = \langle w_*, x\rangle + \sigma\varepsilon$, a gradient $g$ from a fresh batch of $B$ at
 every step. Momentum, averages of the iterates and Schedule-Free keep $k$ numbers for each parameter and treat them linearly,
@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float

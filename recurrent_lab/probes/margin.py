@@ -1,4 +1,4 @@
-r"""How surely a homogeneous net is right for the size of its weights, beside the most that any net of its kind can reach.
+r"""Normalised margins of homogeneous nets, and the largest possible ones for three algebraic tasks (Morwani et al. 2023, arXiv 2311.07568).
 
 A net that is homogeneous, $f(\lambda\theta) = \lambda^\nu f(\theta)$, can make its margin as large as it likes by growing. What it can do for its size is the
 normalized margin, in the norm $L_{a,b}$ that takes $a$ within a neuron and $b$ over neurons,

@@ -1,4 +1,4 @@
-r"""The final state of a diagonal linear recurrence is a Vandermonde matrix times its input: how well can it be read backwards?
+r"""Inputs of a diagonal linear recurrence reconstructed from its last state: Vandermonde matrices and their condition (Orvieto et al. 2023, arXiv 2307.11888).
 
 A recurrence with eigenvalues $\lambda_1 \dots \lambda_N$ that reads one number at a time ends in the state
 
@@ -21,7 +21,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 from ..models.recurrence import linear_recurrence
 
 # %% auto #0
-__all__ = ['final_state', 'state_map', 'condition', 'reconstruct', 'reconstruction_error', 'roots_of_unity', 'horizon',
+__all__ = ['final_state', 'state_map', 'condition_number', 'reconstruct', 'reconstruction_error', 'roots_of_unity', 'horizon',
            'chebyshev_points']
 
 # %% ../../nbs/probes/memory.ipynb #0e2bc438
@@ -42,7 +42,7 @@ def state_map(eigenvalues: Inexact[Array, "N"], length: int,
     return np.concatenate([V.real, V.imag]) if np.iscomplexobj(V) else V
 
 
-def condition(eigenvalues: Inexact[Array, "N"], length: int,
+def condition_number(eigenvalues: Inexact[Array, "N"], length: int,
               basis: Float[Array, "T P"] | None = None) -> float:
     """By how much reading the state backwards can magnify a relative error:
     the largest over the smallest singular value of the map."""

@@ -1,4 +1,4 @@
-r"""The product of k linear functions learns a parity along a known curve: nothing to be seen for most of the time, then everything.
+r"""Gradient flow of the disjoint PolyNet on a sparse parity, in closed form (Barak et al. 2022, arXiv 2207.08799, section 4.2).
 
 Let each factor of PolyNet see its own $m$ bits, one of them relevant (the disjoint PolyNet of Barak et al., arXiv 2207.08799, section 4.2), and let all weights
 start at $\pm 1$. The gradient flow of the correlation $-\mathbb{E}\,y f = -\prod_i v_i$ leaves irrelevant weights alone, and the relevant ones grow together,
@@ -21,7 +21,7 @@ from jax.scipy.special import erf, erfinv
 from jaxtyping import Array, Float
 
 # %% auto #0
-__all__ = ['weight', 'error', 'plateau']
+__all__ = ['weight', 'error', 'plateau_share']
 
 # %% ../../nbs/probes/polynet_flow.ipynb #2d91c099
 def weight(t: Float[Array, "*T"], k: int) -> Float[Array, "*T"]:
@@ -35,7 +35,7 @@ def error(v: Float[Array, "*T"], m: int, k: int) -> Float[Array, "*T"]:
     return 0.5 - 0.5 * erf(v / jnp.sqrt(2.0 * (m - 1))) ** k
 
 
-def plateau(m: int, k: int, level: float = 0.49) -> float:
+def plateau_share(m: int, k: int, level: float = 0.49) -> float:
     "The share of the time to the blow-up that the error is above `level`."
     v = jnp.sqrt(2.0 * (m - 1)) * erfinv((1 - 2 * level) ** (1 / k))
     return float(1 - jnp.maximum(v, 1.0) ** -(k - 2.0))

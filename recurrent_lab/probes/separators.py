@@ -1,4 +1,4 @@
-r"""Which plane through the origin keeps the largest distance from the points, exactly, when distance is measured in one norm or another.
+r"""Linear separators of maximal margin in the ℓ2 and the ℓ∞ norm, with the dual bound that proves it (Soudry et al. 2017, arXiv 1710.10345; Gunasekar et al. 2018, arXiv 1802.08246).
 
 Points with their signs, $z_i = y_i x_i$, that some $w$ separates: all $w^\top z_i > 0$. Every such $w$ has loss zero when it is long enough; they differ in
 

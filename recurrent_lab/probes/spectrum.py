@@ -1,4 +1,4 @@
-r"""Which frequencies a neuron hears: on the numbers modulo p, on the cube, and on any finite group.
+r"""Fourier spectra of neurons' weights: modulo p, on the cube, and on any finite group (Nanda et al. 2023, arXiv 2301.05217; Morwani et al. 2023, arXiv 2311.07568).
 
 Nets that learn algebra end in neurons of one frequency, or of one representation, each (Nanda et al., arXiv 2301.05217; Morwani et al., arXiv
 2311.07568). Every measure here is a share of a neuron's energy, $\sum_a u(a)^2$: the shares of all frequencies add up to one, and the energy is best kept
@@ -11,13 +11,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from ..tasks.representations import characters, kind
+from ..tasks.representations import characters, commutant_dimension
 
 # %% auto #0
-__all__ = ['shares', 'phase', 'frequency', 'phase_error', 'walsh', 'levels', 'irrep_shares']
+__all__ = ['frequency_shares', 'phase', 'frequency', 'phase_error', 'walsh_transform', 'degree_weights', 'irrep_shares']
 
 # %% ../../nbs/probes/spectrum.ipynb #0f814382
-def shares(u: Float[Array, "*m p"]) -> Float[Array, "*m z"]:
+def frequency_shares(u: Float[Array, "*m p"]) -> Float[Array, "*m z"]:
     "The share of the energy at each frequency 0 … ⌊p/2⌋."
     p = u.shape[-1]
     z = np.arange(p // 2 + 1)
@@ -37,7 +37,7 @@ def phase(u: Float[Array, "*m p"], z: Int[Array, "*m"]) -> Float[Array, "*m"]:
 # %% ../../nbs/probes/spectrum.ipynb #5915c55a
 def frequency(u: Float[Array, "*m p"]) -> Int[Array, "*m"]:
     "The frequency with the largest share, the constant aside."
-    return shares(u)[..., 1:].argmax(-1) + 1
+    return frequency_shares(u)[..., 1:].argmax(-1) + 1
 
 
 def phase_error(u: Float[Array, "*m p"], v: Float[Array, "*m p"],
@@ -48,7 +48,7 @@ def phase_error(u: Float[Array, "*m p"], v: Float[Array, "*m p"],
     return jnp.abs((error + jnp.pi) % (2 * jnp.pi) - jnp.pi)
 
 # %% ../../nbs/probes/spectrum.ipynb #79d1e075
-def walsh(f: Float[Array, "2**n"]) -> Float[Array, "2 ..."]:
+def walsh_transform(f: Float[Array, "2**n"]) -> Float[Array, "2 ..."]:
     "Fourier coefficients of f on `cube(n)`: f̂(S) at the indicator of S, `[1, 0, 1]` for {0, 2}."
     n = len(f).bit_length() - 1
     if len(f) != 2**n: raise ValueError(f"a function of n signs has 2^n values, not {len(f)}")
@@ -59,7 +59,7 @@ def walsh(f: Float[Array, "2**n"]) -> Float[Array, "2 ..."]:
     return c
 
 
-def levels(c: Float[Array, "2 ..."]) -> Float[Array, "n+1"]:
+def degree_weights(c: Float[Array, "2 ..."]) -> Float[Array, "n+1"]:
     "Σ f̂(S)² over the sets S of each size 0 … n: for a function with values ±1 they add up to one."
     size = np.indices(c.shape).sum(0).ravel()
     return jnp.zeros(c.ndim + 1).at[size].add(c.ravel() ** 2)
@@ -71,5 +71,5 @@ def irrep_shares(u: Float[Array, "*m g"],
     def energy(rho):
         g, d = rho.shape[:2]
         hat = jnp.tensordot(u, jnp.asarray(rho), 1)                       # (*m, d, d)
-        return d / (g * kind(characters([rho])[0])) * (hat**2).sum((-2, -1))
+        return d / (g * commutant_dimension(characters([rho])[0])) * (hat**2).sum((-2, -1))
     return _share(jnp.stack([energy(rho) for rho in reps], -1), u)

@@ -27,7 +27,21 @@ def symbols(package: Path) -> dict[str, str]:
     text = (package / "_modidx.py").read_text(encoding="utf-8")
     index = ast.literal_eval(text[text.index("d = ") + 4:])["syms"]
     return {name: address for module, found in index.items() for name, (address, _) in found.items()
-            if "." not in (short := name.removeprefix(module + ".")) and not short.startswith("_")}
+            if "." not in (short := name.removeprefix(module + ".")) and not short.startswith("_")
+            } | _private(package)
+
+def _private(package: Path) -> dict[str, str]:
+    """The same of modules like `optimizers/_soap.py`, which nbdev's index passes over. Each name stands
+    twice: where it is defined and in its room, which hands it on."""
+    found = {}
+    for file in (f for f in sorted(package.rglob("_*.py")) if not f.stem.startswith("__")):
+        text = file.read_text(encoding="utf-8")
+        if not (page := re.search(r"^# %% (?:\.\./)+nbs/(\S+)\.ipynb", text, flags=re.M)): continue
+        room = ".".join((package.name, *file.parent.relative_to(package).parts))
+        for name in public(text):
+            found |= dict.fromkeys((f"{room}.{name}", f"{room}.{file.stem}.{name}"),
+                                   f"{page[1]}.html#{name.lower()}")
+    return found
 
 def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
     """What the names in a notebook's code stand for: name, or module.name, to address."""

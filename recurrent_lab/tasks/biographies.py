@@ -1,4 +1,4 @@
-r"""People who do not exist, and what is to be known about them.
+r"""Synthetic biographies, for learning facts by heart: people, attributes, values, phrased at random (Zucchet et al. 2025, arXiv 2503.21676).
 
 The synthetic biographies of Zucchet et al. (2503.21676), after Allen-Zhu & Li (2309.14316), with a word for a token. A person has a
 first and a last name and one value for each attribute: where born, where at school and so on. A biography is one sentence for each
@@ -24,7 +24,7 @@ from jax import random
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['World', 'People', 'people', 'fame', 'batch', 'is_value', 'marginals', 'ignorance', 'knowledge']
+__all__ = ['World', 'People', 'people', 'zipf_weights', 'batch', 'is_value', 'marginals', 'marginal_entropy', 'value_metrics']
 
 # %% ../../nbs/tasks/biographies.ipynb #22fe9a22
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def people(world: World, *, key: PRNGKeyArray) -> People:
     return People(names, random.categorical(k_facts, odds, shape=(world.people, world.attributes)))
 
 # %% ../../nbs/tasks/biographies.ipynb #ea0d10ce
-def fame(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array, "people"]:
+def zipf_weights(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array, "people"]:
     """Weights that sum to one on the people from `start` up to `stop` and fall as rank^-alpha;
     all three may be traced."""
     rank = 1.0 + jnp.arange(world.people) - start
@@ -112,13 +112,13 @@ def marginals(world: World, people: People,
     return jnp.einsum("i,iav->av", w, jax.nn.one_hot(people.facts, world.values))
 
 
-def ignorance(world: World, people: People, w: Float[Array, "people"]) -> Float[Array, ""]:
+def marginal_entropy(world: World, people: People, w: Float[Array, "people"]) -> Float[Array, ""]:
     "Nats for each value that nobody can go below who knows the marginals alone."
     p = marginals(world, people, w)
     return jax.scipy.special.entr(p).sum(1).mean()
 
 # %% ../../nbs/tasks/biographies.ipynb #4e2f80be
-def knowledge(
+def value_metrics(
     world: World, logits: Float[Array, "n length words"], words: Int[Array, "n length"]
 ) -> dict[str, Float[Array, ""]]:
     """Mean over the values in `words` of loss, accuracy and entropy (nats) of `logits[:, t]`,

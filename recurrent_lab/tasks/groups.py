@@ -1,4 +1,4 @@
-r"""A group is its multiplication table: cyclic, dihedral, symmetric, and products of them.
+r"""Finite groups as multiplication tables: cyclic, dihedral, symmetric, and products (Power et al. 2022, arXiv 2201.02177; Morwani et al. 2023, arXiv 2311.07568).
 
 The elements are numbered $0 \dots |G|-1$, the identity is 0, and the group is an array of integers, `G[a, b]` $= ab$. As a task: given $a$
 and $b$, say $ab$, one of $|G|$ classes. The symmetric group on five things has 14,400 such questions (Power et al., arXiv 2201.02177;

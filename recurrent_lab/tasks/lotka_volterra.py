@@ -1,4 +1,4 @@
-r"""A nonlinear map from a sequence to a sequence: the populations of the Lotka–Volterra equations, from what drives the prey.
+r"""Regression from sequence to sequence: the populations of controlled Lotka–Volterra equations from their control.
 
 Prey multiply and are eaten, predators multiply when they eat and else die; a control $u$ adds to the growth of the prey. In
 the logarithms $p, q$ of the two populations, measured from their equilibrium, the controlled equations of Lotka and Volterra are

@@ -1,4 +1,4 @@
-"""Every equation a ∘ b = c of a small table, split at random: can the rest be known from a part?
+"""Binary operations modulo a prime and on permutations, of whose equations a random part is for training: the tasks of grokking (Power et al. 2022, arXiv 2201.02177).
 
 The twelve operations with which grokking was found (Power et al., arXiv 2201.02177, appendix A.1.1): nine on the numbers modulo a prime $p$ (97 there),
 three on the permutations of five things. A model sees a fraction of all equations and is asked for the others. Chance is one over the number of
@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 from .permutations import compose, inverse, permutations, rank
 
 # %% auto #0
-__all__ = ['MODULAR', 'PERMUTED', 'modular', 'permuted', 'seen', 'sentences']
+__all__ = ['MODULAR', 'PERMUTED', 'modular_equations', 'permutation_equations', 'training_mask', 'token_sequences']
 
 # %% ../../nbs/tasks/modular.ipynb #4de0a4b4
 def _divide(x, y, p): return x * np.array([pow(int(b), p - 2, p) for b in y])
@@ -38,7 +38,7 @@ PERMUTED = {  # name: function of two permutations
 }
 
 # %% ../../nbs/tasks/modular.ipynb #69592192
-def modular(operation: str, p: int) -> Int[np.ndarray, "N 3"]:
+def modular_equations(operation: str, p: int) -> Int[np.ndarray, "N 3"]:
     """Every equation x ∘ y = z modulo the prime `p`, as rows (x, y, z); no y = 0 if it would divide.
 
     ValueError for an `operation` that is not in MODULAR, or a `p` that is no prime."""
@@ -49,7 +49,7 @@ def modular(operation: str, p: int) -> Int[np.ndarray, "N 3"]:
     return np.stack([x, y, MODULAR[operation](x, y, p) % p], 1)
 
 
-def permuted(operation: str, n: int = 5) -> Int[np.ndarray, "N 3"]:
+def permutation_equations(operation: str, n: int = 5) -> Int[np.ndarray, "N 3"]:
     "Every equation of an `operation` in PERMUTED on the permutations of `n` things: ranks (x, y, z)."
     _known(operation, PERMUTED)
     S = permutations(n)
@@ -62,12 +62,12 @@ def _known(operation, names):
         raise ValueError(f"operation is {operation!r}; allowed: {', '.join(map(repr, names))}")
 
 # %% ../../nbs/tasks/modular.ipynb #149d6176
-def seen(n: int, fraction: float, *, key: PRNGKeyArray) -> Bool[Array, "n"]:
+def training_mask(n: int, fraction: float, *, key: PRNGKeyArray) -> Bool[Array, "n"]:
     "Which of `n` equations are for training: round(n fraction), at random. `fraction` may be traced."
     return random.permutation(key, n) < jnp.round(n * fraction)
 
 
-def sentences(equations: Int[np.ndarray, "N 3"], size: int) -> Int[np.ndarray, "N 5"]:
+def token_sequences(equations: Int[np.ndarray, "N 3"], size: int) -> Int[np.ndarray, "N 5"]:
     "The equations as five tokens, x ∘ y = z: elements are 0 … size - 1, ∘ is `size` and = is size + 1."
     x, y, z = equations.T
     return np.stack([x, np.full_like(x, size), y, np.full_like(x, size + 1), z], 1)

@@ -1,4 +1,4 @@
-r"""Of n bits, k decide: their product is the label, and no fewer than all k of them say anything about it.
+r"""Sparse parity: the product of k of n bits, with fresh points or from a fixed sample (Barak et al. 2022, arXiv 2207.08799).
 
 A point is a corner of the cube $\{\pm1\}^n$, and its label the parity of the bits in a set $S$ of $k$ of them,
 
@@ -13,7 +13,6 @@ from one set of points."""
 
 # %% ../../nbs/tasks/parity.ipynb #de798ff3
 from __future__ import annotations
-import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np

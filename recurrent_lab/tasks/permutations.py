@@ -1,4 +1,4 @@
-r"""Rearrangements of n things: all of them in order, composed, inverted, with their signs and cycles.
+r"""Permutations of n things: all of them in order, rank, composition, inverse, sign and cycle type.
 
 A permutation of $n$ things is the row of its values, $\pi = (\pi(0), \dots, \pi(n-1))$. The $n!$ of them are numbered as a dictionary would
 have them, the identity first; the digits of that number in the factorial base say of each place how many of the later values are smaller,

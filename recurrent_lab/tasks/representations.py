@@ -1,4 +1,4 @@
-r"""The Fourier basis of any finite group, computed from its multiplication table alone.
+r"""Real irreducible representations and characters of a finite group, computed from its multiplication table.
 
 A representation turns elements into matrices, $\rho(ab) = \rho(a)\rho(b)$; an irreducible one leaves no subspace alone. Every group carries all of
 them: it acts on its own functions by $(L_g f)(a) = f(g^{-1}a)$, and every irreducible one is a part of that. To find the parts, take a symmetric
@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from .groups import inverse
 
 # %% auto #0
-__all__ = ['characters', 'kind', 'irreps', 'partitions', 'symmetric_characters']
+__all__ = ['characters', 'commutant_dimension', 'irreps', 'partitions', 'symmetric_characters']
 
 # %% ../../nbs/tasks/representations.ipynb #4fa15302
 def characters(reps: list[Float[np.ndarray, "g d d"]]) -> Float[np.ndarray, "r g"]:
@@ -29,7 +29,7 @@ def characters(reps: list[Float[np.ndarray, "g d d"]]) -> Float[np.ndarray, "r g
     return np.stack([np.trace(rho, axis1=1, axis2=2) for rho in reps])
 
 
-def kind(chi: Float[np.ndarray, "*r g"]) -> Int[np.ndarray, "*r"]:
+def commutant_dimension(chi: Float[np.ndarray, "*r g"]) -> Int[np.ndarray, "*r"]:
     "⟨χ, χ⟩ of irreducible characters: 1 real, 2 complex, 4 quaternionic."
     return np.rint((np.asarray(chi) ** 2).mean(-1)).astype(int)
 

@@ -1,4 +1,4 @@
-r"""Four clouds in many dimensions, opposite ones alike: no linear function tells the two classes apart.
+r"""XOR of four Gaussian clusters in high dimension, with label noise (Xu et al. 2023, arXiv 2310.02541).
 
 With two orthogonal means of one length, $|\mu_1| = |\mu_2|$,
 
@@ -18,7 +18,7 @@ from jax import random
 from jaxtyping import Array, Float, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['Clusters', 'batch', 'rotated']
+__all__ = ['Clusters', 'batch', 'batch_in_span']
 
 # %% ../../nbs/tasks/xor_clusters.ipynb #a1dcc3a5
 class Clusters(NamedTuple):
@@ -43,7 +43,7 @@ def _labels(n, mean, flips, key):
     return centre, jnp.where(random.bernoulli(k_flip, flips, (n,)), -clean, clean), clean
 
 # %% ../../nbs/tasks/xor_clusters.ipynb #3ae57c11
-def rotated(n: int, *, dim: int, mean: float, flips: float = 0.0, key: PRNGKeyArray) -> Clusters:
+def batch_in_span(n: int, *, dim: int, mean: float, flips: float = 0.0, key: PRNGKeyArray) -> Clusters:
     """What `batch` draws, turned into n + 2 coordinates: the same law of all inner products.
 
     The first two axes are still those of the means. ValueError unless dim ≥ n + 2."""

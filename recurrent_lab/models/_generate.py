@@ -1,4 +1,4 @@
-"""Tokens from a language model with a state: prompts of unequal length in one batch, drawn by temperature, top-k and top-p, at once or as a stream.
+"""Text generation with recurrent language models: prompts of unequal length in one batch, temperature, top-k and top-p, streaming.
 
 A prompt is read in chunks; then each token is drawn from the logits and fed to `step`. The state has a fixed size, so the ten-thousandth token costs
 as much as the first. Prompts of unequal length are padded on the left, before the document's start, where the model forgets everything (`segment_pos`
@@ -18,10 +18,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from .griffin import Griffin
 
 # %% auto #0
-__all__ = ['restricted', 'prefill', 'stream', 'generate']
+__all__ = ['restrict_logits', 'prefill', 'stream', 'generate']
 
 # %% ../../nbs/models/generate.ipynb #09a9f0de
-def restricted(
+def restrict_logits(
     logits: Float[Array, "*batch V"],
     *,
     temperature: float = 1.0,
@@ -75,7 +75,7 @@ def _decode(model, logits, state, done, at, key, stop, steps, options):
     def draw(logits, row, i):
         if key is None: return jnp.argmax(logits)
         own = random.fold_in(random.fold_in(key, at + i), row)
-        return random.categorical(own, restricted(logits, **options))
+        return random.categorical(own, restrict_logits(logits, **options))
 
     def advance(loop):
         i, tokens, logits, state, done = loop
