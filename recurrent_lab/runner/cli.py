@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import fields
 
-from ..study.settings import DEFAULTS, settings, unknown
+from ..study.settings import settings, unknown
 
 # %% auto #0
 __all__ = ['COMMANDS', 'main']

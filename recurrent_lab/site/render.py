@@ -203,10 +203,8 @@ def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) 
                   lambda m: code(html.unescape(m[2]), {}, m[1] or "text"), text, flags=re.S)
     text = re.sub(r"<code>([\w.]+)</code>",
                   lambda m: f'<a href="/{names[m[1]]}">{m[0]}</a>' if m[1] in names else m[0], text)
-    labels = set(re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"', text + "".join(held.values())))
-    order = {kind: [l for l in re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"',
-                                          text + "".join(held.values())) if l.startswith(kind)]
-             for kind in ("fig", "tbl", "eq", "sec")}
+    labels = re.findall(r'\bid="((?:fig|tbl|eq|sec)-[\w-]+)"', text + "".join(held.values()))
+    order = {kind: [l for l in labels if l.startswith(kind)] for kind in ("fig", "tbl", "eq", "sec")}
     words = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 
     def reference(match):

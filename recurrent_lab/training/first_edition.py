@@ -20,8 +20,8 @@ from jax import random
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
-from .losses import accuracy, cross_entropy, logits
-from .losses import unexplained_variance as unexplained
+from .losses import accuracy, cross_entropy, logits  # noqa: F401
+from .losses import unexplained_variance as unexplained  # noqa: F401
 from .population import Population
 from .population import train as train_process
 from .problem import Process, nothing
