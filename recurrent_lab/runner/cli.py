@@ -123,7 +123,8 @@ def _index(_) -> int:
 def _init(arguments) -> int:
     """Lay the notebooks out into a folder and say where."""
     from recurrent_lab.runner.init import init
-    print(f"{init(arguments.folder)}\n    cd there, then: recurrent-lab lab, or recurrent-lab run lru")
+    print(f"{init(arguments.folder)}\n"
+          "    cd there, then: recurrent-lab lab, or recurrent-lab run lru")
     return 0
 
 # %% ../../nbs/runner/cli.ipynb #f98db661
@@ -143,8 +144,8 @@ COMMANDS = {"list": (_list, "the studies, with their latest verdicts"),
             "claims": (_claims, "what was claimed, measured and found"),
             "settings": (_settings, "what is in force, and why"),
             "publish": (_publish, "make the latest run of a study the website's evidence"),
-            "new": (_new, "make a new study: a small one that runs and passes the tests, to be changed"),
-            "index": (_index, "write the sidebar, home page, README and llms.txt anew from the studies"),
+            "new": (_new, "make a new study: a small one that runs and passes the tests"),
+            "index": (_index, "write sidebar, home page, README and llms.txt from the studies"),
             "init": (_init, "lay the notebooks into a folder, to work on them there"),
             "lab": (_lab, "open JupyterLab on the home page; "
                           "takes JupyterLab's options too, such as --no-browser")}

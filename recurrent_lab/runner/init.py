@@ -23,8 +23,8 @@ def init(folder: Path) -> Path:
     if taken := [name for name in LAID if (folder / name).exists()]:
         raise ValueError(f"{folder} has {', '.join(taken)} already: choose another folder")
     writable(folder)
-    ignored = shutil.ignore_patterns("_quarto.yml", "assets", ".ipynb_checkpoints", "nbdev.yml", "llms.txt")
-    shutil.copytree(PACKAGE / "nbs", folder / "nbs", ignore=ignored)
+    ours = "_quarto.yml", "assets", ".ipynb_checkpoints", "nbdev.yml", "llms.txt"
+    shutil.copytree(PACKAGE / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(*ours))
     for name in ("_quarto.yml", "settings.ini"):
         shutil.copyfile(PACKAGE / LAID[name], folder / name)
     (folder / "nbs" / "_quarto.yml").symlink_to("../_quarto.yml")

@@ -40,7 +40,8 @@ def copied(template, paper: str, family: str, order: int):
 def _possible(paper: str, family: str, given: Settings) -> dict:
     """The studies there are. ValueError if there cannot be one called `paper` in `family`."""
     if not re.fullmatch("[a-z][a-z0-9_]*", paper):
-        raise ValueError(f"a study's name is small letters, digits and _, a letter first, not {paper!r}")
+        raise ValueError("a study's name is small letters, digits and _, a letter first, "
+                         f"not {paper!r}")
     if family not in FAMILIES:
         raise unknown("family", family, FAMILIES)
     lists(given.root)                       # a checkout, and nothing in it contradicts the lists
@@ -49,9 +50,11 @@ def _possible(paper: str, family: str, given: Settings) -> dict:
         raise ValueError(f"there is a study {paper!r} already; taken: {', '.join(known)}")
     if TEMPLATE not in known:
         raise ValueError(f"a new study needs {TEMPLATE}, of which it is a copy, in {given.root}")
-    for left in (given.runs / paper / "laptop", given.root / "data/recorded" / f"{paper}.laptop.json"):
+    recorded = given.root / "data" / "recorded" / f"{paper}.laptop.json"
+    for left in (given.runs / paper / "laptop", recorded):
         if left.exists():
-            raise ValueError(f"{left} is of an earlier study {paper!r}: move it, or take another name")
+            raise ValueError(f"{left} is of an earlier study {paper!r}: "
+                             "move it, or take another name")
     return known
 
 def new(paper: str, family: str = "dynamics", show: Progress | None = None) -> Path:

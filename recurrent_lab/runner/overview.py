@@ -25,7 +25,8 @@ def found(root: Path, runs: Path, name: str) -> list[str]:
     for file in results.run_files(runs):
         if file.parent.parent.name == name:
             made, started = results.read(file, "claims"), results.read(file, "run").started[0]
-            told.append(f"here, {file.parent.name}: {_counted(made.to_dict('records'))} ({started[:10]})")
+            told.append(f"here, {file.parent.name}: {_counted(made.to_dict('records'))} "
+                        f"({started[:10]})")
     told += [f"here, {failed.stem}: the last run failed"
              for failed in sorted((runs / name).glob("*.failed"))]
     return told or ["not run yet"]
@@ -55,7 +56,7 @@ def print_studies() -> None:
 
 # %% ../../nbs/runner/overview.ipynb #dd979c67
 def every_claim():
-    """DataFrame of every published claim, then of every claim of a run here; `source` says which."""
+    """DataFrame of every published claim, then every claim of a run here; `source` says which."""
     import pandas as pd
     s = settings()
     published = evidence.as_table(evidence.published(s.root)).assign(source="published")

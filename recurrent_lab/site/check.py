@@ -19,7 +19,7 @@ __all__ = ['LINK', 'settle', 'faults']
 LINK = re.compile(r'\b(href|src)="([^"]*)"')
 
 def settle(page: Page) -> None:
-    """Addresses within the site made to begin with `/`; those of notebooks become those of their pages."""
+    """Addresses within the site made to begin with `/`, and to be pages where they are notebooks."""
     def settled(match):
         kind, address = match.groups()
         if re.match(r"[a-z]+:|#|/", address):

@@ -39,10 +39,11 @@ def reading_order(root: Path) -> list[str]:
 BEGIN, END = "# studies: made by `recurrent-lab index`", "# studies: end"
 
 def between(text: str, made: str) -> str:
-    """`text` with the lines between its two marks replaced by `made`. ValueError if it has no marks."""
+    """`text` with the lines between its two marks replaced by `made`. ValueError without marks."""
     found = re.search(rf"^([ ]*){BEGIN}\n.*?^[ ]*{END}\n", text, flags=re.S | re.M)
     if not found:
-        raise ValueError(f"_quarto.yml has no lines `{BEGIN}` and `{END}` to put the studies between")
+        raise ValueError(f"_quarto.yml has no lines `{BEGIN}` and `{END}` "
+                         "to put the studies between")
     inside = "".join(f"{found[1]}{line}\n" for line in (BEGIN, *made.splitlines(), END))
     return text[:found.start()] + inside + text[found.end():]
 
@@ -109,7 +110,8 @@ def lists(root: Path) -> dict[Path, str]:
     order, index = root / "_quarto.yml", root / "nbs" / "index.ipynb"
     for file in (order, index):
         if not file.exists():
-            raise ValueError(f"the lists of studies need {file}: start in a checkout of recurrent_lab")
+            raise ValueError(f"the lists of studies need {file}: "
+                             "start in a checkout of recurrent_lab")
     pages = between(order.read_text(encoding="utf-8"), sidebar(known))
     notebook = home(json.loads(index.read_text(encoding="utf-8")), known)
     rows = [(section, name, *described(root, name)) for section, _, name in contents(root, pages)]

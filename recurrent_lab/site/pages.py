@@ -25,8 +25,9 @@ from ..study.settings import lab_root
 __all__ = ['FIGURE', 'every_page', 'twin', 'entries', 'website', 'main']
 
 # %% ../../nbs/site/pages.ipynb #ace04a7b
-def _users(notebooks: dict[str, dict], titles: dict[str, str], known: dict[str, str]) -> dict[str, set]:
-    """By the address of a symbol: name and title of the studies, benchmarks and first steps that use it."""
+def _users(notebooks: dict[str, dict], titles: dict[str, str],
+           known: dict[str, str]) -> dict[str, set]:
+    """By the address of a symbol: name and title of the studies, benchmarks and tours that use it."""
     users = {}
     for name, notebook in notebooks.items():
         if name.split("/")[0] in ("papers", "benchmarks", "start"):
@@ -64,8 +65,8 @@ def _study(page: Page, study: Declaration, found: list[dict], known: dict[str, s
     return dict(
         name=study.name, verdicts=evidence.verdicts(laptop), machine=run["machine"],
         date=run["started"][:10], paper=f"https://arxiv.org/abs/{study.arxiv}",
-        runs=[dict(scale=scale, time=_time(r["seconds"]), memory=f"{r['peak_memory_mb'] / 1000:.1f} GB")
-              for scale, r in last.items()],
+        runs=[dict(scale=scale, time=_time(r["seconds"]),
+                   memory=f"{r['peak_memory_mb'] / 1000:.1f} GB") for scale, r in last.items()],
         figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", figure),
         symbols=sorted((n, a) for n, a in _used(page.notebook, known).items()
                        if a.split("/")[0] in ("models", "tasks", "optimizers", "probes")),
@@ -100,7 +101,7 @@ def _plain(text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 def entries(page: Page) -> list[list[str]]:
-    """What the search knows of a page: address, page, title and words of each of its sections and symbols."""
+    """What the search knows of a page: address, page, title and words of each section and symbol."""
     parts = re.split(r'<h[2-4][^>]* id="([^"]+)"[^>]*>.*?</h[2-4]>', page.body, flags=re.S)
     texts = dict(zip(parts[1::2], parts[2::2]))
     whole = [f"{page.name}.html", page.title, page.title,
@@ -155,12 +156,13 @@ def website(root: Path, out: Path) -> Path:
 def _write_pages(root: Path, out: Path, made: list[Page], order: list[tuple], title: str) -> None:
     """Each page as HTML, as its notebook and as Markdown, below `out`."""
     import jinja2
-    template = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True).from_string(
-        (ASSETS / "page.html").read_text("utf-8"))
+    shell = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+    template = shell.from_string((ASSETS / "page.html").read_text("utf-8"))
     by_name, known = {page.name: page for page in made}, symbols(root / "recurrent_lab")
     studies = {d.page: d for d in declarations(root).values() if d.page in by_name}
-    found = evidence.published(root, {d.name: d for d in studies.values()})
-    nav, table = _navigation(order, by_name), board.as_html(found, {d.name: d for d in studies.values()})
+    listed = {d.name: d for d in studies.values()}
+    found = evidence.published(root, listed)
+    nav, table = _navigation(order, by_name), board.as_html(found, listed)
     for i, page in enumerate(made):
         file, up = out / f"{page.name}.html", "../" * page.name.count("/")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +180,7 @@ def _write_pages(root: Path, out: Path, made: list[Page], order: list[tuple], ti
 
 # %% ../../nbs/site/pages.ipynb #d664afe2
 def main() -> None:
-    """Write the lists, make the site in _docs and say where it is; what is wrong ends the program."""
+    """Write the lists, make the site in _docs, say where it is; what is wrong ends the program."""
     root = lab_root()
     try:
         write_lists(root)

@@ -19,8 +19,9 @@ __all__ = ['FAMILIES', 'NEEDED', 'ALLOWED', 'ARXIV', 'FORM', 'reference', 'Decla
            'declaration', 'notebooks', 'study_files', 'say', 'declarations', 'strictly']
 
 # %% ../../nbs/study/declaration.ipynb #ad20fd24
-FAMILIES = {"recurrent": "Recurrent models", "optimizers": "Optimizers", "features": "Feature learning",
-            "dynamics": "Learning dynamics", "random": "Random networks and kernels"}
+FAMILIES = {"recurrent": "Recurrent models", "optimizers": "Optimizers",
+            "features": "Feature learning", "dynamics": "Learning dynamics",
+            "random": "Random networks and kernels"}
 NEEDED = ("family", "order", "paper", "authors", "year", "arxiv", "summary")
 ALLOWED = (*NEEDED, "venue", "also")
 ARXIV = r"\d{4}\.\d{4,5}(v\d+)?"
@@ -31,7 +32,8 @@ FORM = {"order": (r"[1-9]\d*", "a positive whole number"), "year": (r"\d{4}", "f
 def reference(values: dict) -> str:
     """The paper of a declaration's `values` as a list of references has it, in Markdown."""
     links = [f"[arXiv {i}](https://arxiv.org/abs/{i})" for i in (values["arxiv"], *values["also"])]
-    return (f"{values['authors']}, *{values['paper']}*, {values['venue'] or values['year']}, {links[0]}"
+    when = values["venue"] or values["year"]
+    return (f"{values['authors']}, *{values['paper']}*, {when}, {links[0]}"
             + (f"; also {', '.join(links[1:])}" if values["also"] else ""))
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def defines_config(source: str) -> bool:
         return False
 
 def front_matter(source: str) -> tuple[str, str, dict[str, str], str]:
-    """A first cell in parts: title (`# ...`), description (`> ...`), the list, and what comes after.
+    """A first cell in parts: title (`# ...`), description (`> ...`), the list, what comes after.
 
     The list is the one that follows the description at once and names a family; else it is empty.
     """
@@ -139,7 +141,7 @@ def declaration(notebook: dict | Path, file: Path | None = None) -> Declaration:
 
 # %% ../../nbs/study/declaration.ipynb #12a8da87
 def _check(values: dict[str, str], file: Path) -> None:
-    """ValueError if a key is missing or unknown, or its value has another form or contradicts another."""
+    """ValueError if a key is missing or unknown, or a value has another form or contradicts one."""
     for key in values:
         if key not in ALLOWED:
             raise unknown(f"key in the first cell of {file}:", key, ALLOWED)
@@ -177,7 +179,7 @@ def say(error: ValueError) -> None:
 def declarations(root: Path, refuse=say) -> dict[str, Declaration]:
     """The studies of the lab `root` by name, family by family, in their order.
 
-    refuse: what is done with the ValueError of a notebook that declares none, or whose name is taken.
+    refuse: takes the ValueError of a notebook that declares none or whose name is taken.
     """
     found = {}
     for file in study_files(root):

@@ -41,8 +41,8 @@ def _size(scale: str) -> int:
     return sizes.index(scale) if scale in sizes else len(sizes)
 
 def published(root: Path, known: dict | None = None) -> list[dict]:
-    """The claims of all studies of the lab `root` (of the declarations `known`), in their order, those
-    of laptop scale first: each a record with `study`, `cell`, its cell in the notebook or None, and
+    """The claims of all studies of the lab `root` (of the declarations `known`), in their order,
+    those of laptop scale first: each a record with `study`, `cell`, its cell in the notebook or None, and
     `run`, its run's record."""
     found = []
     for name, study in (declarations(root) if known is None else known).items():

@@ -136,9 +136,9 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
             raise unknown("setting", key, DEFAULTS)
     home = lab_root()
     env = from_environment()
+    file = home / "settings.ini"
     layers = {"argument": arguments, "environment": env,
-              "settings.ini": from_file(home / "settings.ini") if is_ours(home / "settings.ini") else {},
-              "default": DEFAULTS}
+              "settings.ini": from_file(file) if is_ours(file) else {}, "default": DEFAULTS}
     value, source = {}, {}
     for key in DEFAULTS:
         source[key] = next((name for name, layer in layers.items()
