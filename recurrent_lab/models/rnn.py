@@ -127,7 +127,7 @@ class LastOutputReadout(eqx.Module):
 
 def pascanu_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh",
                   key: PRNGKeyArray) -> LastOutputReadout:
-    "The paper's network: an `RNN` and its `Answer`, every weight drawn as `init` says."
+    "The paper's network: an `RNN` and a `LastOutputReadout`, every weight drawn as `init` says."
     k_layer, k_out = random.split(key)
     layer = RNN(inputs, size, init=init, key=k_layer)
     return LastOutputReadout(layer, size, outputs, scale=SCALE[init], key=k_out)

@@ -69,7 +69,7 @@ def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Flo
 # %% ../../nbs/probes/gradient_flow.ipynb #1a75fee5
 def mean_omega(model: PyTree, u: Float[Array, "B T H"], error: Callable,
                y: Array) -> Float[Array, ""]:
-    """Ω of an `Answer` on an `RNN`, the mean over steps and batch:
+    """Ω of a `LastOutputReadout` on an `RNN`, the mean over steps and batch:
     the penalty that `supervised` adds to the error.
 
     `error(outputs, y) -> scalar` is about one example, `y` (B, ...).
