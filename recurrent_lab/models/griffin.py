@@ -79,7 +79,7 @@ class RecurrentBlock(eqx.Module):
 
 # %% ../../nbs/models/griffin.ipynb #747b0576
 class ResidualBlock(eqx.Module):
-    "Time, then channels, each on a normed copy beside the residual: (T, width) → (T, width)."
+    "Griffin's residual block: temporal mixing, then the MLP, each after an RMSNorm: (T, width) → (T, width)."
     temporal_pre_norm: RMSNorm
     temporal: RecurrentBlock | LocalAttention
     channel_pre_norm: RMSNorm

@@ -22,7 +22,7 @@ BLOCK_TYPES = ("recurrent", "attention")
 
 @dataclass(frozen=True)
 class GriffinConfig:
-    "What a Griffin is made of; ValueError names every combination that cannot be."
+    "Configuration of a Griffin, Hawk or RecurrentGemma; ValueError names all that does not fit together."
     vocab_size: int
     width: int
     mlp_expanded_width: int                # lanes inside the MLP

@@ -80,7 +80,12 @@ def _chunked(a, x, *, axis, reverse, transposed, resets):
     at = lambda v, t: lax.dynamic_index_in_dim(v, t if v.shape[axis + 1] > 1 else 0, axis + 1)
     order = lambda i: size - 1 - i if reverse else i
     times = partial(_times, resets=resets)
-    gather = lambda i, c: (times(at(a, order(i)), c[0]), times(at(a, order(i)), c[1]) + at(h, order(i)))
+
+    def gather(i, carry):
+        "A step of all chunks: by how much they multiply so far, and where they are from zero."
+        a_i, h_i = at(a, order(i)), at(h, order(i))
+        return times(a_i, carry[0]), times(a_i, carry[1]) + h_i
+
     a_0, h_0 = at(a, order(0)), at(h, order(0))
     # (.., chunks, 1, ..): a chunk is one step of a recurrence
     product, last = lax.fori_loop(1, size, gather, (a_0, h_0))
@@ -179,10 +184,10 @@ def linear_recurrence(
     *,
     reverse: bool = False,  # from the last step to the first: h_t = a_t h_{t+1} + x_t
     reset: Bool[Array, "T"] | None = None,  # where True, the state before is dropped, NaN and ∞ too
-    method: str = "auto",  # one of METHODS; "auto": the loop on a CPU, the associative scan elsewhere
+    method: str = "auto",  # one of METHODS; "auto": sequential on a CPU, associative elsewhere
 ) -> Inexact[Array, "T *lanes"]:  # all states h
-    """h_t = a_t h_{t-1} + x_t along the leading axis, of the promoted dtype of a and x; differentiable to
-    any order in a, x and h0. ValueError and TypeError name what does not fit."""
+    """h_t = a_t h_{t-1} + x_t along the leading axis, of the promoted dtype of a and x; differentiable
+    to any order in a, x and h0. ValueError and TypeError name what does not fit."""
     a, x, h0, reset = _checked(method, a=a, x=x, h0=h0, reset=reset)
     if reset is not None:
         a = jnp.where(jnp.expand_dims(reset, tuple(range(1, x.ndim))), 0, a)

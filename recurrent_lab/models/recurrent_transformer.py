@@ -40,7 +40,7 @@ __all__ = ['Place', 'alibi_slopes', 'RecurrentTransformerState', 'RecurrentTrans
 
 # %% ../../nbs/models/recurrent_transformer.ipynb #c7086e27
 class Place(NamedTuple):
-    "Where tokens stand: a key is seen from later rows of the same document."
+    "Row and document of each token: a key is seen from later rows of the same document."
     row: Int[Array, "T"]
     document: Int[Array, "T"]
 

@@ -41,7 +41,7 @@ def _(primals, tangents):
 
 # %% ../../nbs/models/rglru.ipynb #7959cd0f
 class RGLRUState(NamedTuple):
-    "What the layer knows of the past; `fresh`: nothing yet."
+    "State of an `RGLRU`: h, (width,), and whether it is `fresh`, before the first step of a document."
     h: Float[Array, "R"]
     fresh: Bool[Array, ""]
 

@@ -53,8 +53,8 @@ class RNN(eqx.Module):
         if init not in get_args(Init):
             raise ValueError(f"init is {init!r}; allowed: {', '.join(get_args(Init))}")
         k_rec, k_in = random.split(key)
-        W = sparse_normal(size, key=k_rec) if init == "smart tanh" else random.normal(k_rec, (size, size))
-        self.W_rec = with_spectral_radius(W, 0.95) if init == "smart tanh" else SCALE[init] * W
+        self.W_rec = (with_spectral_radius(sparse_normal(size, key=k_rec), 0.95) if init == "smart tanh"
+                      else SCALE[init] * random.normal(k_rec, (size, size)))
         self.W_in = SCALE[init] * random.normal(k_in, (size, inputs))
         self.b = jnp.zeros(size)
         self.init = init
@@ -127,6 +127,7 @@ class LastOutputReadout(eqx.Module):
 
 def pascanu_network(inputs: int, size: int, outputs: int, *, init: Init = "smart tanh",
                   key: PRNGKeyArray) -> LastOutputReadout:
-    "The paper's network: an `RNN` and its `Answer`, every weight drawn as `init` says."
+    "The paper's network: an `RNN` and a `LastOutputReadout`, every weight drawn as `init` says."
     k_layer, k_out = random.split(key)
-    return LastOutputReadout(RNN(inputs, size, init=init, key=k_layer), size, outputs, scale=SCALE[init], key=k_out)
+    layer = RNN(inputs, size, init=init, key=k_layer)
+    return LastOutputReadout(layer, size, outputs, scale=SCALE[init], key=k_out)

@@ -120,8 +120,8 @@ RECURRENCE = {"A", "lambda_re", "lambda_im", "nu", "theta", "nu_log", "theta_log
               "a_param", "a_imag_param", "a_gate", "input_gate"}   # RGLRU
 
 def recurrence_labels(model: PyTree) -> PyTree[str]:
-    """'recurrence' for the parameters of recurrences, 'rest' for all others (2303.06349, appendix D):
-    λ or A, B and γ of `LRU` and `LinearMemory`, the matrices of `RNN`, all of `RGLRU`.
+    """'recurrence' for the parameters of recurrences, 'rest' for all others (2303.06349, appendix
+    D): λ or A, B and γ of `LRU` and `LinearMemory`, the matrices of `RNN`, all of `RGLRU`.
 
     ValueError if the model has none of them.
     """

@@ -1,6 +1,7 @@
-"""How it learns: optax transformations. `scale_by_x` gives a direction, `x(learning_rate, ...)` is ready made.
+"""How it learns: optax transformations.
 
-A module that is called like its optimizer has an underscore (`_soap` beside `soap`, as in optax); all it defines is here."""
+`scale_by_x` gives a direction, `x(learning_rate, ...)` is ready made. A module that is called like
+its optimizer has an underscore (`_soap` beside `soap`, as in optax); all that it defines is here."""
 from ._adahessian import AdaHessianState, adahessian, block_mean, hutchinson, scale_by_adahessian
 from ._adalayer import AdalayerState, adalayer, scale_by_adalayer
 from ._ademamix import (AcceleratedSGDState, SimplifiedAdEMAMixState, accelerated_sgd, ademamix,
@@ -12,9 +13,9 @@ from ._gauss_newton import (gauss_newton, gauss_newton_cg, line_search, scale_by
                             solve_batch_system)
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
-from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat, check_range,
-                        decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema, wide_zeros, widen,
-                        zero_fields)
+from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat,
+                        check_range, decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema,
+                        wide_zeros, widen, zero_fields)
 from ._lotion import lotion, rounding_variance
 from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
 from ._muon import (NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, partition_by,

@@ -35,6 +35,7 @@ def block_mean(D: Array, rows: bool) -> Array:
 
 # %% ../../nbs/optimizers/adahessian.ipynb #ec769af8
 class AdaHessianState(NamedTuple):
+    "Steps so far, momentum, and the mean square of the Hessian's diagonal."
     count: Array
     mu: PyTree
     nu: PyTree
@@ -56,7 +57,7 @@ def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
         denominator = jnp.sqrt(v / (1 - b2**s.count)) ** hessian_power + eps
         return m / (1 - b1**s.count) / denominator, AdaHessianState(s.count, m, v)
 
-    return leafwise(AdaHessianState, zero_fields(2), rule, needs=("hessian_diag",), mu_dtype=mu_dtype)
+    return leafwise(AdaHessianState, zero_fields(2), rule, ("hessian_diag",), mu_dtype)
 
 
 def adahessian(learning_rate: Rate = 0.15, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,

@@ -39,6 +39,7 @@ def scale_by_adalayer(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
 
 
 def adalayer(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-             weight_decay: float = 0.0, mask: Mask = None, mu_dtype: DType = None) -> Transformation:
+             weight_decay: float = 0.0, mask: Mask = None,
+             mu_dtype: DType = None) -> Transformation:
     "Adalayer (arXiv 2407.07972) with decoupled weight decay."
     return decoupled(scale_by_adalayer(b1, b2, eps, mu_dtype), learning_rate, weight_decay, mask)

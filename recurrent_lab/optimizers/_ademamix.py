@@ -21,6 +21,7 @@ __all__ = ['AcceleratedSGDState', 'scale_by_accelerated_sgd', 'accelerated_sgd',
 
 # %% ../../nbs/optimizers/ademamix.ipynb #c11f8e43
 class AcceleratedSGDState(NamedTuple):
+    "Steps so far and momentum."
     count: Array
     mu: PyTree
 
@@ -43,7 +44,8 @@ def scale_by_accelerated_sgd(b1: Rate = 0.99, alpha: Rate = 0.0,
 def accelerated_sgd(learning_rate: Rate, b1: Rate = 0.99, alpha: Rate = 0.0, weight_decay: float = 0.0,
                     mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     "Accelerated SGD in its decoupled form (arXiv 2502.02431)."
-    return decoupled(scale_by_accelerated_sgd(b1, alpha, mu_dtype), learning_rate, weight_decay, mask)
+    direction = scale_by_accelerated_sgd(b1, alpha, mu_dtype)
+    return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #74315ced
 def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Array], Array]:
@@ -60,6 +62,7 @@ def half_life_warmup(b: float, warmup: int, min_b: float = 0.9) -> Callable[[Arr
 
 # %% ../../nbs/optimizers/ademamix.ipynb #8e544a4e
 class SimplifiedAdEMAMixState(NamedTuple):
+    "Steps so far, momentum and second moment."
     count: Array
     mu: PyTree
     nu: PyTree

@@ -44,7 +44,8 @@ def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callabl
     kernels = dict.fromkeys(layers, 0)
     for layer, j in zip(layers, J):
         kernels[layer] += jnp.matmul(j, j.T, precision="highest")
-    each = jax.vmap(solve_batch_system, (0, None, None, None))(jnp.stack(list(kernels.values())), Q, r, damping)
+    solve = jax.vmap(solve_batch_system, (0, None, None, None))
+    each = solve(jnp.stack(list(kernels.values())), Q, r, damping)
     x = dict(zip(kernels, each))
     d = [(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)]
     return tree.unflatten(d)

@@ -19,6 +19,7 @@ __all__ = ['GravityState', 'scale_by_gravity', 'gravity']
 
 # %% ../../nbs/optimizers/gravity.ipynb #d7c09767
 class GravityState(NamedTuple):
+    "Steps so far and the velocity V."
     count: Array
     mu: PyTree
 

@@ -138,7 +138,8 @@ def decoupled(direction: optax.GradientTransformation, learning_rate: Rate, weig
               mask: Mask = None) -> Transformation:
     """The optimizer that steps along `direction`, with decoupled weight decay on the parameters that
     `mask` selects (arXiv 1711.05101)."""
-    check_range("learning rate and decay", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
+    check_range("learning rate and decay", ">= 0", learning_rate=learning_rate,
+                weight_decay=weight_decay)
     decay = optax.add_decayed_weights(weight_decay, mask)
     return optax.chain(direction, decay, optax.scale_by_learning_rate(learning_rate))
 

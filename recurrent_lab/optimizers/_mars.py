@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import DType, Mask, Rate, Transformation, check_range, decoupled, leafwise, zero_fields
+from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decoupled,
+                                                leafwise, zero_fields)
 from ._muon import is_matrix, partition_by
 
 # %% auto #0
@@ -40,7 +41,8 @@ def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> Transformation:
 def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, gamma: float = 0.025,
                   mu_dtype: DType = None) -> Transformation:
     "Adam of MARS's gradient (arXiv 2411.10438, algorithm 2)."
-    return optax.chain(correct_by_mars(gamma, b1), optax.scale_by_adam(b1, b2, eps, mu_dtype=mu_dtype))
+    adam = optax.scale_by_adam(b1, b2, eps, mu_dtype=mu_dtype)
+    return optax.chain(correct_by_mars(gamma, b1), adam)
 
 
 def mars(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,

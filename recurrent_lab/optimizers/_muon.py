@@ -40,6 +40,7 @@ def orthogonalize(N: Float[Array, "rows columns"], steps: int = 5) -> Float[Arra
 
 # %% ../../nbs/optimizers/muon.ipynb #0b0ace29
 class MuonState(NamedTuple):
+    "Steps so far and momentum."
     count: Array
     mu: PyTree
 
@@ -55,7 +56,8 @@ def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5,
     check_range("muon", ">= 1", ns_steps=ns_steps)
 
     def rule(g, s):
-        if g.ndim < 2: raise ValueError(f"muon: an array of shape {g.shape} has no rows: use `partition_by`")
+        if g.ndim < 2:
+            raise ValueError(f"muon: an array of shape {g.shape} has no rows: use `partition_by`")
         m = ema(s.mu, g, beta)
         N = (ema(m, g, beta) if nesterov else m).reshape(len(g), -1)
         u = orthogonalize(N, ns_steps) * max(1, N.shape[0] / N.shape[1]) ** 0.5
@@ -69,7 +71,7 @@ def partition_by(select: Callable[[str, Array], bool], chosen: optax.GradientTra
     """`chosen` for the arrays with `select(path, array)`, `rest` for the others; the path is like
     ".layers[0].weight".
 
-    `optax.partition` with labels made from paths. For three groups, let `rest` be a `partition_by` too."""
+    `optax.partition` with labels made from paths. For three groups, let `rest` be one more."""
     def labels(params):
         label = lambda path, p: bool(select(jax.tree_util.keystr(path), p))
         return jax.tree_util.tree_map_with_path(label, params)
@@ -86,11 +88,12 @@ def muon(learning_rate: Rate = 0.02, beta: float = 0.95, weight_decay: float = 0
          adam_b2: float = 0.95, adam_eps: float = 1e-10,
          select: Callable[[str, Array], bool] | None = None, mask: Mask = None,
          mu_dtype: DType = None) -> Transformation:
-    """Muon for the arrays that `select(path, array)` chooses (None: `is_matrix`), AdamW for the others,
-    with the author's defaults. Parameters that `mask` leaves out do not decay.
+    """Muon for the arrays that `select(path, array)` chooses (None: `is_matrix`), AdamW for the
+    others, with the author's defaults. Parameters that `mask` leaves out do not decay.
 
-    Under `optax.inject_hyperparams` a function given as `select` or `mask` belongs in `static_args`."""
+    Under `optax.inject_hyperparams` a function, as `select` or `mask`, belongs in `static_args`."""
     orthogonal = scale_by_muon(beta, nesterov, ns_steps, mu_dtype)
     adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps, mu_dtype=mu_dtype)
-    return partition_by(select or is_matrix, decoupled(orthogonal, learning_rate, weight_decay, mask),
-                 decoupled(adam, adam_learning_rate, weight_decay, mask))
+    return partition_by(select or is_matrix,
+                        decoupled(orthogonal, learning_rate, weight_decay, mask),
+                        decoupled(adam, adam_learning_rate, weight_decay, mask))

@@ -67,6 +67,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
 
 # %% ../../nbs/optimizers/shampoo.ipynb #3c585893
 class GraftState(NamedTuple):
+    "The states of the two transformations."
     direction: optax.OptState
     magnitude: optax.OptState
 
@@ -92,10 +93,10 @@ def graft(direction: optax.GradientTransformation,
 def shampoo(learning_rate: Rate, b1: float = 0.9, b2: float | None = None, eps: float = 1e-6,
             weight_decay: float = 0.0, mask: Mask = None,
             graft_to: optax.GradientTransformation | None = None, power: float = 0.25,
-            precondition_frequency: int = 1, max_precond_dim: int = 10_000, precondition_1d: bool = True,
-            mu_dtype: DType = None) -> Transformation:
-    """Shampoo (arXiv 1802.09568) with decoupled weight decay, grafted to the transformation `graft_to`
-    if there is one. The other arguments are those of `scale_by_shampoo`."""
+            precondition_frequency: int = 1, max_precond_dim: int = 10_000,
+            precondition_1d: bool = True, mu_dtype: DType = None) -> Transformation:
+    """Shampoo (arXiv 1802.09568) with decoupled weight decay, grafted to the transformation
+    `graft_to` if there is one. The other arguments are those of `scale_by_shampoo`."""
     direction = scale_by_shampoo(b1, b2, eps, power, precondition_frequency, max_precond_dim,
                                  precondition_1d, mu_dtype)
     if graft_to is not None: direction = graft(direction, graft_to)

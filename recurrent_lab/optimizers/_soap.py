@@ -87,7 +87,8 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
     matrices that are not square. Under `vmap` of the state all bases are computed when one is due."""
     b_factor = b2 if shampoo_beta is None else shampoo_beta
     check_range("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
-    check_range("soap", ">= 1", precondition_frequency=precondition_frequency, max_precond_dim=max_precond_dim)
+    check_range("soap", ">= 1", precondition_frequency=precondition_frequency,
+                max_precond_dim=max_precond_dim)
     check_range("soap", ">= 0", eps=eps)
 
     def init(p):
@@ -103,7 +104,8 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
         gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
         factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
         first = lambda at: (tuple(None if L is None else eigenbasis(L) for L in factors), *at[1:])
-        renew = lambda _, at: lax.cond(t == 0, first, lambda at: refresh_basis(at[0], factors, *at[1:]), at)
+        later = lambda at: refresh_basis(at[0], factors, *at[1:])
+        renew = lambda _, at: lax.cond(t == 0, first, later, at)
         due = t % precondition_frequency == 0    # a loop of one turn or none: a cond would copy it all
         basis, m, v = lax.fori_loop(0, jnp.where(due, 1, 0), renew, (s.basis, m, v))
         return u, SOAPState(s.count, m, v, factors, basis)
@@ -112,6 +114,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
 
 # %% ../../nbs/optimizers/soap.ipynb #2f76cbfe
 class DecayAfterState(NamedTuple):
+    "Steps so far."
     count: Array
 
 
@@ -128,13 +131,13 @@ def decay_after(learning_rate: Rate, weight_decay: float) -> optax.GradientTrans
 
 def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
          weight_decay: float = 0.01, mask: Mask = None, shampoo_beta: float | None = None,
-         precondition_frequency: int = 10, max_precond_dim: int = 10_000, precondition_1d: bool = False,
-         mu_dtype: DType = None) -> Transformation:
-    """SOAP (arXiv 2409.11321) with the authors' defaults: the learning rate, then what `scale_by_soap`
-    says of its arguments. Parameters that `mask` leaves out do not decay.
+         precondition_frequency: int = 10, max_precond_dim: int = 10_000,
+         precondition_1d: bool = False, mu_dtype: DType = None) -> Transformation:
+    """SOAP (arXiv 2409.11321) with the authors' defaults; the arguments are those of `scale_by_soap`.
+    Parameters that `mask` leaves out do not decay.
 
-    `max_precond_dim` decides shapes: under `optax.inject_hyperparams` and a jitted `init` it belongs in
-    `static_args`."""
+    `max_precond_dim` decides shapes: under `optax.inject_hyperparams` and a jitted `init` it belongs
+    in `static_args`."""
     check_range("soap", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = decay_after(learning_rate, weight_decay)
     direction = scale_by_soap(b1, b2, eps, shampoo_beta, precondition_frequency, max_precond_dim,

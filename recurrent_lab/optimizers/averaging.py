@@ -45,6 +45,7 @@ def tail_weights(start: int) -> Callable[[Array], Array]:
 
 # %% ../../nbs/optimizers/averaging.ipynb #ae9716b5
 class AverageState(NamedTuple):
+    "Steps so far and the average."
     count: Array
     average: PyTree
 

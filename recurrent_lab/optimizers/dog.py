@@ -42,8 +42,9 @@ def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
 
 def l_dog(learning_rate: Rate = 1.0, reps_rel: float = 1e-6, eps: float = 1e-8,
           weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
-    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program, of what `mask` selects; the
-    learning rate is best left at 1. `init` needs the true parameters."""
+    """L-DoG (arXiv 2302.12022). The decay is L2, as in the authors' program, of what `mask` selects;
+    the learning rate is best left at 1. `init` needs the true parameters."""
     check_range("l_dog", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = optax.add_decayed_weights(weight_decay, mask)
-    return optax.chain(decay, scale_by_l_dog(reps_rel, eps), optax.scale_by_learning_rate(learning_rate))
+    rate = optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(decay, scale_by_l_dog(reps_rel, eps), rate)

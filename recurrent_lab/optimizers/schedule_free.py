@@ -26,8 +26,8 @@ def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1
                         b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0,
                         mask: Mask = None) -> Transformation:
     """Schedule-Free AdamW (arXiv 2405.15682, algorithm 1). Evaluate at
-    `optax.contrib.schedule_free_eval_params(state, params)`. Parameters that `mask` leaves out do not
-    decay."""
+    `optax.contrib.schedule_free_eval_params(state, params)`. What `mask` leaves out does
+    not decay."""
     check_range("schedule_free", "[0, 1)", b2=b2)
     check_range("schedule_free", ">= 0", eps=eps, weight_decay=weight_decay)
     rms = optax.scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True)
@@ -39,8 +39,8 @@ def schedule_free_adamw(learning_rate: float = 0.0025, warmup_steps: int = 0, b1
 def schedule_free_sgd(learning_rate: float = 1.0, warmup_steps: int = 0, b1: float = 0.9,
                       weight_decay: float = 0.0, mask: Mask = None) -> Transformation:
     """Schedule-Free SGD (arXiv 2405.15682, section 2). Evaluate at
-    `optax.contrib.schedule_free_eval_params(state, params)`. Parameters that `mask` leaves out do not
-    decay."""
+    `optax.contrib.schedule_free_eval_params(state, params)`. What `mask` leaves out does
+    not decay."""
     check_range("schedule_free", ">= 0", weight_decay=weight_decay)
     decay = optax.add_decayed_weights(weight_decay, mask)
     base = lambda rate: optax.chain(decay, optax.scale_by_learning_rate(rate))

@@ -22,6 +22,7 @@ __all__ = ['SophiaGState', 'scale_by_sophia_g', 'sophia_g', 'sampled_gradient']
 
 # %% ../../nbs/optimizers/sophia.ipynb #ed1bc9cd
 class SophiaGState(NamedTuple):
+    "Steps so far, momentum and the estimate of the Hessian's diagonal."
     count: Array
     mu: PyTree
     h: PyTree

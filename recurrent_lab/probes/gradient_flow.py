@@ -67,8 +67,9 @@ def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Flo
     return jnp.where(before > 1e-20, (ratio - 1) ** 2, 0)
 
 # %% ../../nbs/probes/gradient_flow.ipynb #1a75fee5
-def mean_omega(model: PyTree, u: Float[Array, "B T H"], error: Callable, y: Array) -> Float[Array, ""]:
-    """Ω of an `Answer` on an `RNN`, the mean over steps and batch:
+def mean_omega(model: PyTree, u: Float[Array, "B T H"], error: Callable,
+               y: Array) -> Float[Array, ""]:
+    """Ω of a `LastOutputReadout` on an `RNN`, the mean over steps and batch:
     the penalty that `supervised` adds to the error.
 
     `error(outputs, y) -> scalar` is about one example, `y` (B, ...).

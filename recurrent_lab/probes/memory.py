@@ -44,8 +44,8 @@ def state_map(eigenvalues: Inexact[Array, "N"], length: int,
 
 def condition_number(eigenvalues: Inexact[Array, "N"], length: int,
               basis: Float[Array, "T P"] | None = None) -> float:
-    """By how much reading the state backwards can magnify a relative error:
-    the largest over the smallest singular value of the map."""
+    """Condition number of the map from input to state, by which reconstruction may magnify a relative
+    error: the largest over the smallest singular value, infinite with fewer states than inputs."""
     M = state_map(eigenvalues, length, basis)
     return float(np.linalg.cond(M)) if M.shape[0] >= M.shape[1] else math.inf
 

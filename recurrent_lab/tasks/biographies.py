@@ -29,8 +29,8 @@ __all__ = ['World', 'People', 'people', 'zipf_weights', 'batch', 'is_value', 'ma
 # %% ../../nbs/tasks/biographies.ipynb #22fe9a22
 @dataclass(frozen=True)
 class World:
-    """How many people there are, how many attributes of how many values each,
-    and phrases for each attribute."""
+    """Sizes of a synthetic population: people, attributes, values of each attribute, and phrases in which
+    it can be said. ValueError for fewer than two values or one of anything else."""
     people: int
     attributes: int = 3
     values: int = 16
@@ -62,14 +62,14 @@ class World:
 
 # %% ../../nbs/tasks/biographies.ipynb #1dc2430c
 class People(NamedTuple):
-    "Everyone there is: names as words, facts as numbers of values."
+    "The people of a `World`: their two names as words, and the value of each of their attributes, from 0."
     names: Int[Array, "people 2"]
     facts: Int[Array, "people attributes"]
 
 # %% ../../nbs/tasks/biographies.ipynb #8a0b273a
 def people(world: World, *, key: PRNGKeyArray) -> People:
-    """Everyone in a world. No two have both names in common;
-    facts are independent, the k-th value as likely as 1/k."""
+    """Draw the people of a world. No two have both names in common; values are independent, the k-th as
+    likely as 1/k (Zipf)."""
     k_names, k_facts = random.split(key)
     pairs = random.permutation(k_names, world.names**2)[: world.people]
     names = jnp.stack([pairs // world.names, world.names + pairs % world.names], 1)
@@ -78,8 +78,8 @@ def people(world: World, *, key: PRNGKeyArray) -> People:
 
 # %% ../../nbs/tasks/biographies.ipynb #ea0d10ce
 def zipf_weights(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array, "people"]:
-    """Weights that sum to one on the people from `start` up to `stop` and fall as rank^-alpha;
-    all three may be traced."""
+    """Zipf weights on the people from `start` up to `stop`: they fall as rank^-alpha, sum to one, and are
+    zero on all others. All three numbers may be traced."""
     rank = 1.0 + jnp.arange(world.people) - start
     w = jnp.where((rank >= 1) & (rank <= stop - start), jnp.maximum(rank, 1.0) ** -alpha, 0.0)
     return w / w.sum()
@@ -113,7 +113,8 @@ def marginals(world: World, people: People,
 
 
 def marginal_entropy(world: World, people: People, w: Float[Array, "people"]) -> Float[Array, ""]:
-    "Nats for each value that nobody can go below who knows the marginals alone."
+    """Mean entropy of the attributes' marginals in nats: the best loss for each value of who does not know
+    the person."""
     p = marginals(world, people, w)
     return jax.scipy.special.entr(p).sum(1).mean()
 

@@ -43,7 +43,8 @@ def _labels(n, mean, flips, key):
     return centre, jnp.where(random.bernoulli(k_flip, flips, (n,)), -clean, clean), clean
 
 # %% ../../nbs/tasks/xor_clusters.ipynb #3ae57c11
-def batch_in_span(n: int, *, dim: int, mean: float, flips: float = 0.0, key: PRNGKeyArray) -> Clusters:
+def batch_in_span(n: int, *, dim: int, mean: float, flips: float = 0.0,
+                  key: PRNGKeyArray) -> Clusters:
     """What `batch` draws, turned into n + 2 coordinates: the same law of all inner products.
 
     The first two axes are still those of the means. ValueError unless dim ≥ n + 2."""
