@@ -1414,6 +1414,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'recurrent_lab/training/layout.py'),
                                                'recurrent_lab.training.layout.Layout.place': ( 'training/layout.html#layout.place',
                                                                                                'recurrent_lab/training/layout.py'),
+                                               'recurrent_lab.training.layout.Layout.queued': ( 'training/layout.html#layout.queued',
+                                                                                                'recurrent_lab/training/layout.py'),
                                                'recurrent_lab.training.layout.layout': ( 'training/layout.html#layout',
                                                                                          'recurrent_lab/training/layout.py')},
             'recurrent_lab.training.losses': { 'recurrent_lab.training.losses.accuracy': ( 'training/losses.html#accuracy',

@@ -64,6 +64,8 @@ def _stride(program: Program, state: PyTree, log: Array, hyper: dict[str, Array]
 
     def part(span, arrays, log, hyper, keys, alive):
         go_on = lambda: _runs(one, program.layout)(span, arrays, log, hyper, keys)
+        if not program.layout.queued:
+            return go_on()
         return lax.cond(alive.any(), go_on, lambda: (arrays, log))
 
     arrays, log = program.layout.map(part)(span, arrays, log, hyper, keys, alive)

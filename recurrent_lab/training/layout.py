@@ -33,6 +33,11 @@ class Layout:
         together = self.part * self.mesh.size
         return math.ceil(self.runs / together) * together
 
+    @property
+    def queued(self) -> bool:
+        "Whether a device has several parts, one after the other."
+        return self.padded > self.part * self.mesh.size
+
     def pad(self, tree: PyTree) -> PyTree:
         "Arrays (runs, ...) as arrays (padded, ...): the last run repeated."
         if self.padded == self.runs:
