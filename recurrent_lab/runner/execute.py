@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import recurrent_lab
-from ..study.settings import PREFIX, lab_root
+from ..study.settings import PREFIX, lab_root, settings
 
 # %% auto #0
-__all__ = ['COLOUR', 'CellFailed', 'environment', 'Progress', 'execute']
+__all__ = ['COLOUR', 'CellFailed', 'cores', 'compiler', 'environment', 'Progress', 'execute']
 
 # %% ../../nbs/runner/execute.ipynb #90d57274
 class CellFailed(Exception):
@@ -29,13 +29,23 @@ class CellFailed(Exception):
         super().__init__(message)
         self.notebook = notebook
 
-def environment(*, quick_compiler: bool = True, **given) -> dict[str, str]:
+def cores() -> int:
+    "How many cores this process may use."
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+def compiler(scale: str) -> dict[str, str]:
+    "What tells JAX in a kernel how many devices there are, how to compile, and where to keep it."
+    flags = [f"--xla_force_host_platform_device_count={cores()}"]
+    if scale in ("quick", "laptop"):
+        flags.append("--xla_backend_optimization_level=1")
+    return {"XLA_FLAGS": " ".join(flags), "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+def environment(*, benchmark: bool = False, **given) -> dict[str, str]:
     """The environment of a kernel: ours, this package first, and the settings `given`,
-    by name (`set` for overrides); `quick_compiler` as told above."""
-    compiler = {"XLA_FLAGS": "--xla_backend_optimization_level=1",
-                "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
-                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} if quick_compiler else {}
-    ours = compiler | {k: v for k, v in os.environ.items() if k != PREFIX + "FOLDER"}
+    by name (`set` for overrides); that of a `benchmark` leaves JAX as a user has it."""
+    told = {} if benchmark else compiler(given.get("scale") or settings().scale)
+    ours = told | {k: v for k, v in os.environ.items() if k != PREFIX + "FOLDER"}
     path = [str(Path(recurrent_lab.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     ours["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     text = {k: json.dumps(v) if k == "set" else str(v) for k, v in given.items() if v is not None}
@@ -133,7 +143,7 @@ def execute(file: Path, *, show: Progress | None = None, timeout: float | None =
     client = _client(nbformat.read(file, as_version=4), file.parent, show, timeout)
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(client.execute, env=environment(
-            quick_compiler=file.parent.name != "benchmarks", **given))
+            benchmark=file.parent.name == "benchmarks", **given))
         try:
             return future.result()
         except KeyboardInterrupt:

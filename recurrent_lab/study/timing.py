@@ -33,7 +33,8 @@ def compare(
     for name in (baselines := tuple(baselines) or names[:1]):
         if name not in names:
             raise ValueError(f"baseline {name!r} is not among the functions: {', '.join(names)}")
-    lower = lambda f: jax.jit(f).lower(*args).compile()
+    fully = {"xla_backend_optimization_level": 3}     # whatever a study's kernel compiles at
+    lower = lambda f: jax.jit(f).lower(*args).compile(fully)
     programs, compile_s = zip(*(timed(lower, f) for f in functions.values()))
     for program in programs:
         jax.block_until_ready(program(*args))
