@@ -47,17 +47,18 @@ FIRST = """\
 CELLS = [
     v4.new_markdown_cell(FIRST),
     v4.new_code_cell(CONFIG),
-    v4.new_code_cell("from recurrent_lab.study import Study\nstudy = Study('coin', Config, laptop=LAPTOP, quick=QUICK)\nstudy.setup"),
+    v4.new_code_cell("from recurrent_lab.study import Study, above, every, within\nstudy = Study('coin', Config, laptop=LAPTOP, quick=QUICK)\nstudy.setup"),
     v4.new_markdown_cell("## Run"),
     v4.new_code_cell("import sys, time, numpy as np, pandas as pd\ncfg = study.config\nprint('flipping', file=sys.stderr)\n"
                      "time.sleep(cfg.pause)\n"
                      "runs = pd.DataFrame([dict(seed=s, heads=np.random.default_rng(s).random(cfg.flips).mean()) for s in range(cfg.seeds)])\n"
                      "study.save('runs', runs)"),
     v4.new_markdown_cell("## Claims"),
-    v4.new_code_cell("study.claim('Half of the flips are heads', where='Theorem 1', paper=0.5, measured=runs.heads, holds=not cfg.broken,\n"
-                     "            rule='every seed')"),
-    v4.new_code_cell("study.claim('It stands on its edge', where='p. 2', paper=1, measured=0, holds=False, tried='more flips')\n"
-                     "study.claim('Infinitely often', where='p. 3', holds=False, scales=('paper',))\nstudy.claims"),
+    v4.new_code_cell("study.claim('Half of the flips are heads', where='Theorem 1', paper=0.5, kind='exact',\n"
+                     "            measured=runs.set_index('seed').heads + cfg.broken, rule=every(within(0.3, 0.7)))"),
+    v4.new_code_cell("study.claim('It stands on its edge', where='p. 2', paper=1, measured={'edge': 0}, rule=every(above(0)),\n"
+                     "            expect='contradicted', why='more flips')\n"
+                     "study.claim('Infinitely often', where='p. 3', rule=above(0), scales=('paper',))\nstudy.claims"),
 ]
 
 
@@ -70,6 +71,8 @@ def lab(tmp_path, monkeypatch):
     (tmp_path / "nbs" / "papers" / "random").mkdir(parents=True)
     nbformat.write(v4.new_notebook(cells=CELLS), tmp_path / "nbs" / "papers" / "random" / "coin.ipynb")
     monkeypatch.chdir(tmp_path)
+    git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "lab"]): subprocess.run([*git, *words], check=True)
     return tmp_path
 
 
@@ -110,7 +113,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(lab, capsy
 
 
 @pytest.mark.parametrize("name, value, allowed", [
-    ("SCALE", "huge", "quick, laptop, paper"),
+    ("SCALE", "huge", "quick, laptop, desktop, paper"),
     ("SCLAE", "quick", "RECURRENT_LAB_SCALE"),
     ("SET", "steps=3", "JSON object"),
     ("SET", '{"flip": 1}', "flips"),
@@ -130,7 +133,7 @@ def test_a_run_leaves_notebook_page_results_and_claims(lab, capsys):
     out, err = capsys.readouterr()
     folder = lab / "data/runs/coin/quick+bias=1.0+seeds=4+side=tails"
     assert set(files(folder)) == {"coin.ipynb", "coin.html", "results.sqlite"}
-    assert "holds" in out and "not reproduced" in out and "0.5 (Theorem 1)" in out and str(folder) in out
+    assert "holds" in out and "contradicted" in out and "0.5 (Theorem 1)" in out and str(folder) in out
     assert "Claims · study.claim('Half" in err and "flipping" in err
     assert "flipping" not in (cell["outputs"] for cell in nbformat.read(folder / "coin.ipynb", 4).cells if "outputs" in cell)
     assert len(results.read(folder / "results.sqlite", "runs")) == 4
@@ -139,13 +142,13 @@ def test_a_run_leaves_notebook_page_results_and_claims(lab, capsys):
 
     assert main(["claims", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [c["verdict"] for c in told] == ["holds", "not reproduced", "not tested"]
+    assert [c["verdict"] for c in told] == ["holds", "contradicted", "not tested"]
     assert len(told[0]["values"]) == 4 and told[0]["holds"] is True and told[1]["why"] == "more flips" and told[2]["mean"] is None
 
     assert main(["claims"]) == 0 and "It stands on its edge" in capsys.readouterr().out
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    assert "Coins and their sides" in out and "Bernoulli 1713" in out and "1 holds, 1 not reproduced" in out
+    assert "Coins and their sides" in out and "Bernoulli 1713" in out and "1 holds, 1 contradicted" in out
     assert main(["settings"]) == 0 and "settings.ini" in capsys.readouterr().out
 
 
@@ -160,10 +163,10 @@ def earlier(lab) -> dict:
 def test_a_failing_claim_is_recorded_and_exits_1(lab, capsys):
     assert main(["run", "coin", "--set", "broken=True"]) == 1
     out, err = capsys.readouterr()
-    assert "failed" in out and "coin.ipynb: cell 7 (id" in err and "AssertionError" in err and "study.claim('Half" in err
+    assert "contradicted" in out and "coin.ipynb: cell 7 (id" in err and "AssertionError" in err and "study.claim('Half" in err
     runs = lab / "data/runs/coin"
     assert [f.name for f in runs.iterdir()] == ["quick+broken=True.failed"]
-    assert results.read(runs / "quick+broken=True.failed/results.sqlite", "claims").verdict.tolist() == ["failed"]
+    assert results.read(runs / "quick+broken=True.failed/results.sqlite", "claims").verdict.tolist() == ["contradicted"]
     assert main(["claims", "--json"]) == 0 and json.loads(capsys.readouterr().out) == []
     assert main(["list"]) == 0 and "the last run failed" in capsys.readouterr().out
 
@@ -191,7 +194,7 @@ def test_a_run_is_published_or_refused(lab, capsys):
     assert main(["publish", "coin"]) == 2 and "no run to publish" in capsys.readouterr().err
     assert main(["run", "coin"]) == 0 and main(["publish", "coin"]) == 0
     recorded = json.loads((lab / "data/recorded/coin.quick.json").read_text())
-    assert [c["verdict"] for c in recorded] == ["holds", "not reproduced", "not tested"]
+    assert [c["verdict"] for c in recorded] == ["holds", "contradicted", "not tested"]
     assert recorded[0]["run"]["scale"] == "quick" and recorded[0]["cell"]
 
     assert main(["run", "coin", "--scale", "laptop"]) == 0 and main(["publish", "coin", "--scale", "laptop"]) == 0
@@ -199,7 +202,7 @@ def test_a_run_is_published_or_refused(lab, capsys):
     assert json.loads((lab / "data/recorded/coin.laptop.json").read_text())[0]["run"]["scale"] == "laptop"
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    assert "published, quick: 1 holds, 1 not reproduced" in out and "published, laptop: 1 holds" in out and "here, laptop: 1 holds" in out
+    assert "published, quick: 1 holds, 1 contradicted" in out and "published, laptop: 1 holds" in out and "here, laptop: 1 holds" in out
     assert main(["claims", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [(c["source"], c["scale"]) for c in told[::3]] == [("published", "laptop"), ("published", "quick"), ("here", "laptop"), ("here", "quick")]

@@ -71,10 +71,11 @@ def _show(folder) -> int:
     if (folder / "results.sqlite").exists():
         table = results.read(folder / "results.sqlite", "claims")
         print("\n" + claims.as_text(table, width()))
+        print("\n" + claims.counts(table.to_dict("records")))
     print(f"\n{folder}")
     for file in sorted(folder.iterdir()):
         print(f"    {file.name}")
-    return int(table is not None and (table.verdict == "failed").any())
+    return int(folder.suffix == ".failed")
 
 def _warn(p) -> None:
     """Say how much larger the paper's scale is than a laptop's."""

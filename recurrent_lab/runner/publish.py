@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from .run import plan
-from ..study import evidence
+from ..study import claims, evidence
+from ..study.code import notebook_hash
 
 # %% auto #0
 __all__ = ['publish', 'cleaned']
@@ -22,7 +23,8 @@ def publish(paper: str, scale: str | None = None) -> Path:
     """Publish the latest run of a study at a scale (default: the one in force); returns the file
     of its claims.
 
-    ValueError without such a run, or if the study's code has changed since.
+    ValueError without such a run, if the study's code or that of a module it imports has changed
+    since, or if it was of code that is in no commit.
     """
     p = plan(paper, scale=scale)
     file = p.folder / f"{paper}.ipynb"
@@ -33,6 +35,12 @@ def publish(paper: str, scale: str | None = None) -> Path:
     if _code(notebook) != _code(json.loads(p.study.file.read_text(encoding="utf-8"))):
         raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: "
                          "run it again")
+    run = next(iter(claims.shown(notebook)), {"run": {}})["run"]
+    if run.get("code") != notebook_hash(p.study.file):
+        raise ValueError(f"the code that {paper} imports has changed since the run in {p.folder}: "
+                         "run it again")
+    if not run.get("git_commit") or run["git_commit"].endswith("-dirty"):
+        raise ValueError(f"the run in {p.folder} is of code that is in no commit: commit, and run it again")
     if p.settings.scale == "laptop":
         cleaned(file, p.study.file)
     return evidence.record(p.settings.root, paper, p.settings.scale, notebook)

@@ -13,6 +13,11 @@ from ..study.declaration import FAMILIES, Declaration
 __all__ = ['as_html']
 
 # %% ../../nbs/site/board.ipynb #67074b1c
+def _main(claim: dict) -> bool:
+    """Whether a claim is shown first: a headline claim at laptop scale or above; of a study
+    without kinds, all of them."""
+    return claim["run"]["scale"] != "quick" and claim.get("headline", True)
+
 def _row(claim: dict, study: Declaration) -> str:
     e = lambda value: html.escape(str(value if value is not None else ""))
     title, family, run = study.title, FAMILIES[study.family], claim["run"]
@@ -24,13 +29,14 @@ def _row(claim: dict, study: Declaration) -> str:
     date = run["started"][:10]
     verdict = f'<span class="verdict {claim["verdict"].replace(" ", "-")}">{e(claim["verdict"])}</span>'
     return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" '
-            f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}">'
+            f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}" '
+            f'data-kind="{e(claim.get("kind"))}" data-view="{"main claims" if _main(claim) else ""}">'
             f'<td><a href="{address}">{e(claim["statement"])}</a>'
             f'<small>{e(title)} · {e(how)}</small></td>'
             f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}'
             f'<small>{e(claim["where"])}</small></td>'
             f'<td data-label="ours" data-sort="{e(claim["mean"])}">{e(claim["ours"])}</td>'
-            f'<td>{verdict}<small>{e(run["scale"])} scale</small></td>'
+            f'<td>{verdict}<small>{e(run["scale"])} scale{", stale" if claim["stale"] else ""}</small></td>'
             f'<td data-sort="{date}"><details><summary>{date}</summary>'
             f'<small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
 
@@ -38,11 +44,14 @@ def as_html(found: list[dict], studies: dict[str, Declaration]) -> str:
     """The published claims of `studies`, by name, as an HTML table with filters."""
     def choice(name, values):
         options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>'
-                          for v in dict.fromkeys(values))
+                          for v in dict.fromkeys(filter(None, values)))
         return (f'<select data-filter="{name}" aria-label="{name}">'
                 f'<option value="">every {name}</option>{options}</select>')
-    filters = (choice("paper", [studies[c["study"]].title for c in found])
+    view = ('<select data-filter="view" aria-label="which claims"><option>main claims</option>'
+            '<option value="">every claim</option></select>')
+    filters = (view + choice("paper", [studies[c["study"]].title for c in found])
                + choice("family", [FAMILIES[studies[c["study"]].family] for c in found])
+               + choice("kind", [c.get("kind") for c in found])
                + choice("verdict", [c["verdict"] for c in found])
                + choice("scale", [c["run"]["scale"] for c in found]))
     head = "".join(f'<th scope="col"><button type="button">{name}</button></th>'

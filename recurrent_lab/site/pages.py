@@ -17,7 +17,7 @@ from . import board
 from .check import faults, settle
 from .lists import configuration, contents, described, llms, write_lists
 from .render import ASSETS, Page, directives, imported, read_all, symbols
-from ..study import evidence
+from ..study import claims, evidence
 from ..study.declaration import FAMILIES, Declaration, declarations
 from ..study.settings import lab_root
 
@@ -63,7 +63,8 @@ def _study(page: Page, study: Declaration, found: list[dict], known: dict[str, s
     run = laptop[-1]["run"] if laptop else {"machine": "", "started": ""}
     figure = page.figures[0] if page.figures else ""
     return dict(
-        name=study.name, verdicts=evidence.verdicts(laptop), machine=run["machine"],
+        name=study.name, verdicts=evidence.verdicts(laptop), counts=claims.counts(laptop),
+        stale=any(claim["stale"] for claim in laptop), machine=run["machine"],
         date=run["started"][:10], paper=f"https://arxiv.org/abs/{study.arxiv}",
         runs=[dict(scale=scale, time=_time(r["seconds"]),
                    memory=f"{r['peak_memory_mb'] / 1000:.1f} GB") for scale, r in last.items()],

@@ -57,8 +57,11 @@ def card(claim: dict) -> str:
     facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")),
              ("rule", e("rule")), ("why", html.escape(claim.get("why") or claim.get("tried") or ""))]
     rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts if v)
-    return (f'<div class="claim {verdict.replace(" ", "-")}"><p><b class="verdict">{verdict}</b> '
-            f'{e("statement")}</p><dl>{rows}</dl></div>')
+    said = f'<b class="verdict">{verdict}</b> {e("statement")}'
+    css = f"claim {verdict.replace(' ', '-')}"
+    if claim.get("kind") == "exact":                       # it checks the code: folded
+        return f'<details class="{css}"><summary>{said}</summary><dl>{rows}</dl></details>'
+    return f'<div class="{css}"><p>{said}</p><dl>{rows}</dl></div>'
 
 def output(out: dict, unique: str) -> str:
     """A saved output as HTML: the richest form that a page can show."""

@@ -71,6 +71,7 @@ class Claim:
         v, by_seed = self.found.values, self.found.over == "seed"
         return dict(statement=self.statement, where=self.where, kind=self.kind, headline=self.headline,
                     paper=self.paper, ours=self.ours, verdict=self.verdict, expected=self.expected,
+                    holds=self.verdict == "holds",
                     mean=fmean(v) if v and by_seed else None, sd=self._sd if len(v) > 1 and by_seed else None,
                     n=len(v), over=self.found.over, min=min(v, default=None), max=max(v, default=None),
                     names=" ".join(name.replace(" ", "_") for name in self.found.names),
@@ -138,7 +139,7 @@ def show(claim: Claim, run: dict) -> None:
         return print(claim)
     plain = lambda v: None if isinstance(v, float) and not math.isfinite(v) else v
     record = {k: plain(v) for k, v in (claim.record() | {"run": run}).items()
-              if k not in ("values", "min", "max")}
+              if k not in ("values", "holds", "min", "max")}
     shell.display_pub.publish({"text/plain": str(claim), MIME: record})
 
 

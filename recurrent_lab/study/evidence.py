@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import claims
+from .code import notebook_hash
 from .declaration import declarations
 from .settings import PACKAGE
 
@@ -42,15 +43,16 @@ def _size(scale: str) -> int:
 
 def published(root: Path, known: dict | None = None) -> list[dict]:
     """The claims of all studies of the lab `root` (of the declarations `known`), in their order,
-    those of laptop scale first: each a record with `study`, `cell`, its cell in the notebook or None, and
-    `run`, its run's record."""
+    those of laptop scale first: each a record with `study`, `cell`, its cell in the notebook or None,
+    `run`, its run's record, and `stale`, whether the code that made it has changed since."""
     found = []
     for name, study in (declarations(root) if known is None else known).items():
-        made = recorded(root, name)
+        made, code = recorded(root, name), notebook_hash(study.file)
         cells = {c["statement"]: c["cell"] for c in claims.shown(
             json.loads(study.file.read_text(encoding="utf-8")))}
         for scale in sorted(made, key="laptop".__ne__):
-            found += [c | {"study": name, "cell": cells.get(c["statement"])} for c in made[scale]]
+            found += [c | {"study": name, "cell": cells.get(c["statement"]),
+                           "stale": c["run"].get("code") != code} for c in made[scale]]
     return found
 
 def verdicts(found: list[dict]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -77,14 +78,27 @@ def machine() -> str:
         words.append(sys.modules["jax"].devices()[0].device_kind)
     return ", ".join(words)
 
-def commit(root: Path) -> str:
-    """The git commit of the lab, `-dirty` if files differ from it; empty where there is none."""
+def _git(root: Path, *words: str) -> str:
+    """What git says, empty if it cannot."""
     try:
-        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty", "--abbrev=12",
-                               "--exclude=*"], capture_output=True, text=True, timeout=10)
-        return done.stdout.strip()
+        done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, timeout=10)
+        return done.stdout.strip() if done.returncode == 0 else ""
     except (OSError, subprocess.TimeoutExpired):
         return ""
+
+def _code_cells(notebook: str) -> list[str]:
+    cells = json.loads(notebook)["cells"] if notebook else []
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+def commit(root: Path, notebook: Path | None = None) -> str:
+    """The git commit of the lab; empty where there is none. It ends in `-dirty` if a module of the library
+    or the code of the `notebook` differs from it; outputs and words may."""
+    at = _git(root, "rev-parse", "--short=12", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--", "recurrent_lab/*.py")
+    if at and notebook and not changed:
+        committed = _git(root, "show", f"HEAD:{Path(notebook).resolve().relative_to(Path(root).resolve())}")
+        changed = _code_cells(committed) != _code_cells(Path(notebook).read_text(encoding="utf-8"))
+    return f"{at}-dirty" if at and changed else at
 
 def peak_memory() -> float:
     """The most memory this process has held, in MB."""

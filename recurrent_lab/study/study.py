@@ -5,16 +5,14 @@
 # %% ../../nbs/study/study.ipynb #bc1d570b
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-import recurrent_lab
 from . import claims, figures, results, rules, scale
+from .code import notebook_hash
 from .declaration import study_files
 from .settings import SCALES, settings, writable
 
@@ -52,20 +50,20 @@ class Study:
 
     def checkpoints(self, part: str) -> Path | None:
         """Where the training called `part` keeps its checkpoints in a run:
-        it goes on from there if the run was killed
-        and neither this notebook nor the library has changed since.
+        it goes on from there if the run was killed and neither this notebook
+        nor what it imports of the library has changed since.
         None in a notebook at hand, where code changes and nothing is resumed.
         """
         if not self.settings.folder:
             return None
-        file = next(f for f in study_files(self.settings.root) if f.stem == self.name)
-        notebook = json.loads(file.read_text(encoding="utf-8"))
-        code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        code += [file.read_text(encoding="utf-8")
-                 for file in sorted(Path(recurrent_lab.__file__).parent.rglob("*.py"))]
-        version = hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
-        return (self.settings.runs / self.name
-                / (scale.label(self.scale, self.overrides) + ".checkpoints") / version / part)
+        return (self.settings.runs / self.name / (scale.label(self.scale, self.overrides) + ".checkpoints")
+                / notebook_hash(self.file) / part)
+
+    @cached_property
+    def file(self) -> Path | None:
+        """The study's notebook in the lab; None where it is not saved there."""
+        files = study_files(self.settings.root)
+        return next((file for file in files if file.stem == self.name), None)
 
     @property
     def setup(self):
@@ -148,9 +146,10 @@ class Study:
 
     @cached_property
     def _provenance(self) -> dict:
-        """The machine, the versions and the commit: asked for once, at the first write."""
+        """The machine, the versions, the commit and the code: asked for once, at the first write."""
         return dict(machine=results.machine(), **results.versions(),
-                    git_commit=results.commit(self.settings.root))
+                    git_commit=results.commit(self.settings.root, self.file),
+                    code=notebook_hash(self.file) if self.file else "")
 
 # %% ../../nbs/study/study.ipynb #85d473e8
 def _prepare(s) -> None:

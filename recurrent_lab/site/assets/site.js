@@ -63,6 +63,7 @@ for (const board of all(".board")) {
     count.value = `${rows.filter(r => !r.hidden).length} of ${rows.length} claims`;
   };
   for (const filter of filters) filter.addEventListener("input", apply);
+  apply();
   all("th button", board).forEach((button, column) => button.addEventListener("click", () => {
     const head = button.parentElement, up = head.getAttribute("aria-sort") !== "ascending";
     all("th", board).forEach(th => th.removeAttribute("aria-sort"));
