@@ -5,13 +5,16 @@ SCALE ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lab docs docs-serve bench lock clean
+.PHONY: run test test-changed lab docs docs-serve bench lock clean
 
 run: $(READY)                          ## one study, laptop scale: make run PAPER=lru SCALE=laptop
 	$(BIN)/recurrent-lab run $(PAPER) $(if $(SCALE),--scale $(SCALE))
 
 test: $(READY)                         ## every notebook at quick scale, each in its own process, and tests/
 	$(BIN)/python -m pytest -rs tests
+
+test-changed: $(READY)                 ## the notebooks and tests whose code, or what it imports, has changed since they passed
+	$(BIN)/python -m pytest -rs tests --changed
 
 lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick
 	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))

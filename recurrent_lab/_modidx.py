@@ -953,6 +953,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'recurrent_lab.study.code._file': ('study/code.html#_file', 'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code._handed_on': ( 'study/code.html#_handed_on',
                                                                                    'recurrent_lab/study/code.py'),
+                                          'recurrent_lab.study.code._normalized': ( 'study/code.html#_normalized',
+                                                                                    'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code._parsed': ('study/code.html#_parsed', 'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code._tree': ('study/code.html#_tree', 'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code.code_hash': ( 'study/code.html#code_hash',

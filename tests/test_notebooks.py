@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, at quick scale, in a process of its own."""
+"""Every notebook runs from top to bottom, at quick scale, in a process of its own; studies within their time."""
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from recurrent_lab.runner.run import execute
+from recurrent_lab.study import claims
 
 NBS = Path(__file__).parents[1] / "nbs"
 SLOW_FIRST = ["papers", "benchmarks", "models", "training", "site", "runner", "study", "tasks", "probes", "optimizers", "start",
               "index.ipynb"]
 NOTEBOOKS = sorted((p for p in NBS.rglob("*.ipynb") if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)),
                    key=lambda p: (SLOW_FIRST.index(p.relative_to(NBS).parts[0]), p))
+
+
+BUDGET = 40                                                  # seconds of processor of a study's quick run: 20 s on two cores
 
 
 @pytest.fixture(scope="module")
@@ -25,5 +29,10 @@ def executions(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: str(p.relative_to(NBS)))
-def test_notebook_runs(notebook, executions):
-    executions[notebook].result()
+def test_notebook_runs(notebook, executions, record_property):
+    made = claims.shown(executions[notebook].result())
+    if made:
+        took = made[-1]["run"]["cpu_seconds"]
+        record_property("cpu_seconds", took)
+        of_second_edition = "default_exp papers." in notebook.read_text()
+        assert took < 2 * BUDGET or not of_second_edition, f"{took} s of processor; a quick run has {BUDGET}"

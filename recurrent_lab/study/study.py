@@ -142,6 +142,7 @@ class Study:
         return dict(study=self.name, scale=self.scale,
                     overrides=scale.label("", self.overrides).lstrip("+"),
                     started=self._started, seconds=round(time.perf_counter() - self._began, 1),
+                    cpu_seconds=round(time.process_time(), 1),
                     peak_memory_mb=round(results.peak_memory()), **self._provenance)
 
     @cached_property
