@@ -19,7 +19,7 @@ import numpy as np
 import optax
 import pytest
 
-from recurrent_lab.training import Process, chunk, grid, population, train
+from recurrent_lab.training import Problem, Process, chunk, grid, population, train, train_variants
 from recurrent_lab.training.checkpoint import read, restore, save
 from recurrent_lab.training.problem import nothing
 
@@ -310,6 +310,80 @@ def test_double_precision_is_kept(tmp_path):
         assert resumed.state.dtype == jnp.float64 and (resumed.state == fit(start, move, RUNS, steps=9, every=5).state).all()
 
 
+# ---- goals, phases, parts, devices
+
+def line(slope):
+    "Gradient descent on a line: the position falls by lr times the slope each step."
+    return Problem(lambda hyper, *, key: (jr.uniform(key), None), lambda x, aux, hyper, t, *, key: (slope * x, (aux, {"x": x})),
+                   lambda hyper: optax.sgd(hyper["lr"]), lambda state, hyper: {"at": state.model})
+
+
+def low(metrics, hyper): return metrics["at"] < -hyper["lr"] * 20
+
+
+@pytest.mark.parametrize("part", [None, 1, 2])
+def test_a_training_with_phases_and_a_goal_goes_on_where_it_was_cut(tmp_path, part):
+    runs, path = grid(seed=range(3), lr=[0.1, 1.0]), tmp_path / "run.npz"
+    numbers = dict(every=5, stop=low, phases={12: line(2.0), 23: line(0.5)}, part=part)
+    whole = train(line(1.0), runs, steps=60, **numbers)
+    assert whole.stopped.step.between(13, 40).all() and len(whole.stopped) == 6
+    assert whole.table.groupby("run").step.max().tolist() == whole.stopped.step.tolist()
+    for steps in (3, 12, 14, 23, 31, 60): cut = train(line(1.0), runs, steps=steps, checkpoint=path, **numbers)
+    rows = whole.table[whole.table.step.isin([5, 10, 15, 20])].reset_index(drop=True)
+    assert cut.table[cut.table.step.isin([5, 10, 15, 20])].reset_index(drop=True)["at"].equals(rows["at"])
+    assert (cut.state.model == whole.state.model).all() and cut.stopped.equals(whole.stopped)
+    with pytest.raises(ValueError, match="phases is"): train(line(1.0), runs, steps=70, checkpoint=path, **(numbers | {"phases": {}}))
+
+
+def test_phases_must_log_the_same():
+    other = Problem(line(1.0).make, lambda x, aux, hyper, t, *, key: (x, (aux, {"y": x})), line(1.0).optimizer)
+    with pytest.raises(ValueError, match="begins after step 3 logs"): train(line(1.0), grid(seed=[0], lr=[1.0]), steps=5, every=1, phases={3: other})
+
+
+def test_variants_keep_their_checkpoints_by_name(tmp_path):
+    runs, two = grid(seed=[0], lr=[0.1]), {"a/b": line(1.0), "c": line(3.0)}
+    first = train_variants("slope", two, runs, steps=10, every=5, checkpoints=tmp_path)
+    again = train_variants("slope", dict(reversed(two.items())), runs, steps=10, every=5, checkpoints=tmp_path)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["a%2Fb.npz", "c.npz"]
+    for name in two: assert again.populations[name].table.equals(first.populations[name].table)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="could not be written"):
+        done = train(line(1.0), grid(seed=[0], lr=[0.1]), steps=10, every=5, checkpoint=tmp_path / "file" / "run.npz")
+    assert done.step == 10
+
+
+def test_integers_that_would_wrap_are_refused():
+    with pytest.raises(ValueError, match="4294967301; integers from"): train(line(1.0), grid(seed=[5, 2**32 + 5], lr=[0.1]), steps=1, every=1)
+
+
+def test_several_devices_give_the_numbers_of_one(tmp_path):
+    "In processes of their own: how many devices there are is settled when JAX starts."
+    told = []
+    for devices in (1, 2, 8):
+        environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "RECURRENT_LAB_PROGRESS": "none"}
+        done = subprocess.run([sys.executable, __file__, "devices", tmp_path / f"{devices}.npz"], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    for other in told[1:]:
+        assert np.allclose(other["usual"], told[0]["usual"], rtol=1e-4, atol=1e-5)
+        assert np.allclose(other["in parts of two"], told[0]["in parts of two"], rtol=1e-6, atol=0)      # the part is the same
+        assert other["failed"] == told[0]["failed"] == [2]
+
+
+def on_these_devices(path):
+    "Seven runs, one of which fails: on all devices at once, in parts of two, and cut and resumed."
+    runs = grid(seed=range(7), lr=[0.3]).assign(sick=[0, 0, 6, 0, 0, 0, 0])
+    usual = fit(init, step, runs, **numbers(20))
+    parts = fit(init, step, runs, part=2, **numbers(20))
+    fit(init, step, runs, part=2, checkpoint=path, **numbers(10))
+    assert_same(fit(init, step, runs, part=2, checkpoint=path, **numbers(20)), parts)
+    print(json.dumps({"usual": usual.table["error"].tolist(), "in parts of two": parts.table["error"].tolist(),
+                      "failed": usual.failures["run"].tolist()}))
+
+
 # ---- refusals
 
 @pytest.mark.parametrize("runs, match", [(grid(lr=[1.0]), "no column 'seed'"), (grid(seed=[]), "no rows"), (grid(seed=[0.5]), "must hold integers"),
@@ -336,6 +410,7 @@ def test_progress_as_the_settings_say(mode, monkeypatch, capsys):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "devices": sys.exit(on_these_devices(sys.argv[2]))
     chunk.PAUSE, unpaced = 0.0, chunk.go_on
     chunk.go_on = lambda *args: (time.sleep(0.005), unpaced(*args))[1]  # paced: a quick machine must not be done before it is killed
     fit(init, step, RUNS, checkpoint=sys.argv[1], **numbers())
