@@ -41,6 +41,8 @@ class Study:
         self._claims, self._fresh, self._started, self._began = ({}, True, results.now(),
                                                                  time.perf_counter())
         _prepare(self.settings)
+        if self.settings.folder:
+            self._provenance                                 # of the code as it is when the run begins
 
     @property
     def folder(self) -> Path:
@@ -147,7 +149,7 @@ class Study:
 
     @cached_property
     def _provenance(self) -> dict:
-        """The machine, the versions, the commit and the code: asked for once, at the first write."""
+        """The machine, the versions, the commit and the code, asked for once."""
         return dict(machine=results.machine(), **results.versions(),
                     git_commit=results.commit(self.settings.root, self.file),
                     code=notebook_hash(self.file) if self.file else "")
