@@ -40,7 +40,8 @@ def done(lab, *words):
 
 
 def files(lab):
-    found = [*(lab / "nbs").rglob("*"), *(lab / "data/recorded").iterdir(), lab / "_quarto.yml", lab / "README.md"]
+    found = [*(lab / "nbs").rglob("*"), *(lab / "recurrent_lab").rglob("*.py"), *(lab / "data/recorded").iterdir(),
+             lab / "_quarto.yml", lab / "README.md"]
     found = [path for path in found if path.is_file()]
     return {path: path.read_bytes() for path in found if not path.is_symlink()}
 
@@ -59,14 +60,17 @@ def test_the_study_that_is_made_passes_the_tests_at_once(lab):
     status, out, err = done(lab, "-c", START, "new", "first_try", "--family", "features")
     assert status == 0 and "first_try.ipynb" in out, err
     changed = {path.name for path, content in files(lab).items() if before.get(path) != content}
-    assert changed == {"first_try.ipynb", "_quarto.yml", "index.ipynb", "README.md", "llms.txt", "first_try.laptop.json"}
+    assert changed == {"first_try.ipynb", "first_try.py", "_modidx.py", "_quarto.yml", "index.ipynb", "README.md", "llms.txt",
+                       "first_try.laptop.json"}
+    exported = "from recurrent_lab.papers.first_try import Config, closed_form; print(Config(), closed_form)"
+    assert done(lab, "-c", exported)[0] == 0
     for file in ("_quarto.yml", "README.md", "nbs/index.ipynb", "nbs/llms.txt"): assert "papers/features/first_try.ipynb" in (lab / file).read_text()
     assert "First try" in done(lab, "-c", START, "list")[1]
     assert (lab / "data/runs/first_try/laptop/results.sqlite").exists()
     # its own tests, and those of the whole that a study could break
     suite = "tests/test_house.py", "tests/test_notebooks.py", "-k", "first_try or reading_order or every_list or one_place"
     status, out, _ = done(lab, "-m", "pytest", "-q", *suite)
-    assert status == 0 and "11 passed" in out, out
+    assert status == 0 and "15 passed" in out, out
 
 
 @pytest.mark.parametrize("name, says", [("lru", "there is a study 'lru' already"), ("First-Try", "small letters"),

@@ -110,7 +110,7 @@ def _new(arguments) -> int:
         return 130
     print(f"\n{file}\n    a copy of {TEMPLATE}, run at laptop scale, "
           "published and named in every list;"
-          "\n    make it yours, the paper in its first cell too, then: "
+          "\n    make it yours, the paper in its first cell too, then: nbdev-export, "
           f"recurrent-lab run {arguments.paper}, recurrent-lab index")
     return 0
 

@@ -5,6 +5,7 @@
 # %% ../../nbs/runner/new.ipynb #abf18cad
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 
@@ -32,16 +33,22 @@ def copied(template, paper: str, family: str, order: int):
     for i, cell in enumerate(made.cells):
         cell.id = f"{paper[:50]}-{i}"
         if cell.cell_type == "code":
-            cell.source, cell.outputs = cell.source.replace(f'Study("{TEMPLATE}"',
-                                                            f'Study("{paper}"'), []
+            cell.outputs = []
+            for named in ('Study("{}"', "#| default_exp papers.{}"):
+                cell.source = cell.source.replace(named.format(TEMPLATE), named.format(paper))
     return made
 
 # %% ../../nbs/runner/new.ipynb #b20ab177
+def _beside(paper: str, root: Path) -> tuple[Path, Path]:
+    """What a study has beside its notebook: its module, and what it claimed at laptop scale."""
+    return (root / "recurrent_lab" / "papers" / f"{paper}.py",
+            root / "data" / "recorded" / f"{paper}.laptop.json")
+
 def _possible(paper: str, family: str, given: Settings) -> dict:
     """The studies there are. ValueError if there cannot be one called `paper` in `family`."""
-    if not re.fullmatch("[a-z][a-z0-9_]*", paper):
+    if not re.fullmatch("[a-z][a-z0-9_]*", paper) or keyword.iskeyword(paper):
         raise ValueError("a study's name is small letters, digits and _, a letter first, "
-                         f"not {paper!r}")
+                         f"and no word of Python's, not {paper!r}")
     if family not in FAMILIES:
         raise unknown("family", family, FAMILIES)
     lists(given.root)                       # a checkout, and nothing in it contradicts the lists
@@ -50,33 +57,34 @@ def _possible(paper: str, family: str, given: Settings) -> dict:
         raise ValueError(f"there is a study {paper!r} already; taken: {', '.join(known)}")
     if TEMPLATE not in known:
         raise ValueError(f"a new study needs {TEMPLATE}, of which it is a copy, in {given.root}")
-    recorded = given.root / "data" / "recorded" / f"{paper}.laptop.json"
-    for left in (given.runs / paper / "laptop", recorded):
+    for left in (given.runs / paper / "laptop", *_beside(paper, given.root)):
         if left.exists():
             raise ValueError(f"{left} is of an earlier study {paper!r}: "
                              "move it, or take another name")
     return known
 
 def new(paper: str, family: str = "dynamics", show: Progress | None = None) -> Path:
-    """Make the study `paper` in this lab, run and publish it, and put it into every list;
+    """Make the study `paper` in this lab, export, run and publish it, and put it into every list;
     returns its notebook.
 
     ValueError on a name that is none, or is taken. Whatever stops it, Ctrl-C too,
     leaves the lab as it was.
     """
     import nbformat
+    from nbdev.doclinks import nbdev_export
     given = settings()
     known = _possible(paper, family, given)
     file = given.root / "nbs" / "papers" / family / f"{paper}.ipynb"
     order = 1 + max((d.order for d in known.values() if d.family == family), default=0)
     template = nbformat.read(known[TEMPLATE].file, as_version=4)
-    made, folder = [file], file.parent.exists()
-    before = {path: path.read_bytes() for path in lists(given.root) if path.exists()}
+    made, folder = (file, *_beside(paper, given.root)), file.parent.exists()
+    changed = *lists(given.root), given.root / "recurrent_lab" / "_modidx.py"
+    before = {path: path.read_bytes() for path in changed if path.exists()}
     file.parent.mkdir(exist_ok=True)
     file.write_text(nbformat.writes(copied(template, paper, family, order)), encoding="utf-8")
     try:
+        nbdev_export(path=str(file))
         run(plan(paper, scale="laptop"), show)
-        made.append(given.root / "data" / "recorded" / f"{paper}.laptop.json")
         publish(paper, "laptop")
         write_lists(given.root)
     except BaseException:
