@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("run", "publish"):
         made[name].add_argument("paper", help="a study, as `recurrent-lab list` names it")
     for name in ("run", "lab", "publish"):
-        made[name].add_argument("--scale", help="quick, laptop or paper")
+        made[name].add_argument("--scale", help="quick, laptop, desktop or paper")
     made["new"].add_argument("paper", help="its name: small letters, digits and _")
     made["new"].add_argument("--family", default="dynamics", help="the folder in nbs/papers")
     made["init"].add_argument("folder", help="where; it is made if need be")
