@@ -1441,6 +1441,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                         'recurrent_lab/training/first_edition.py'),
                                                       'recurrent_lab.training.first_edition.full_batch': ( 'training/first_edition.html#full_batch',
                                                                                                            'recurrent_lab/training/first_edition.py'),
+                                                      'recurrent_lab.training.first_edition.reading': ( 'training/first_edition.html#reading',
+                                                                                                        'recurrent_lab/training/first_edition.py'),
                                                       'recurrent_lab.training.first_edition.supervised': ( 'training/first_edition.html#supervised',
                                                                                                            'recurrent_lab/training/first_edition.py'),
                                                       'recurrent_lab.training.first_edition.train': ( 'training/first_edition.html#train',

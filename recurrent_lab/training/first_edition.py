@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Stop', 'until', 'Phases',
-           'train_phases', 'Variants', 'train_each', 'best_causal_affine']
+           'train_phases', 'Variants', 'train_each', 'best_causal_affine', 'reading']
 
 # %% ../../nbs/training/first_edition.ipynb #9802841f
 def train(init: Callable, step: Callable, runs: DataFrame, *, evaluate: Callable | None = None, **options) -> Population:
@@ -229,3 +229,39 @@ def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Ca
     weights = [np.linalg.lstsq(features(x, t), np.asarray(y[:, t]), rcond=None)[0]
                for t in range(x.shape[1])]
     return lambda x: jnp.stack([jnp.asarray(features(x, t) @ w) for t, w in enumerate(weights)], axis=1)
+
+# %% ../../nbs/training/first_edition.ipynb #5c85ed71
+def reading(
+    make: Callable, batch: Callable, optimizer: Callable, *, measure: Callable, questions: Callable
+) -> tuple[Callable, Callable, Callable]:
+    """`init`, `step` and `evaluate` for `train`: cross entropy of every next token.
+
+    `make(hyper, *, key) -> (model, world)`; `batch(world, hyper, t, *, key)` is what is read
+    at step `t`, words (B, T); `optimizer(hyper)` an optax transformation;
+    `measure(logits, words)` a dict of scalars, reported of the batch.
+    `questions(world, hyper, *, key)` is a dict of words by name, of one shape;
+    `evaluate` reports NAME_MEASURE.
+    """
+    learned = lambda model: eqx.filter(model, eqx.is_inexact_array)
+
+    def init(hyper, *, key):
+        model, world = make(hyper, key=key)
+        return Reader(model, world, optimizer(hyper).init(learned(model)), jnp.array(0))
+
+    def step(state, hyper, *, key):
+        words = batch(state.world, hyper, state.t, key=key)
+        def objective(model):
+            z = logits(model, words)
+            return cross_entropy(z[:, :-1], words[:, 1:]), measure(z, words)
+        grads, measured = eqx.filter_grad(objective, has_aux=True)(state.model)
+        updates, opt_state = optimizer(hyper).update(grads, state.opt_state, learned(state.model))
+        return Reader(eqx.apply_updates(state.model, updates), state.world, opt_state,
+                      state.t + 1), measured
+
+    def evaluate(state, hyper):
+        asked = questions(state.world, hyper, key=random.key(state.t))
+        answer = lambda words: measure(logits(state.model, words), words)
+        answers = jax.lax.map(answer, jnp.stack(list(asked.values())))             # one after the other
+        return {f"{name}_{what}": answers[what][i] for i, name in enumerate(asked) for what in answers}
+
+    return init, step, evaluate
