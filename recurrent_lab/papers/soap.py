@@ -90,7 +90,7 @@ def byte_problem(cfg: Config, name: str, data: UInt8[Array, " bytes"]) -> Proble
     "The bytes of `data`, learned by the optimizer `name`."
     return Problem(make_model(cfg), next_byte(cfg, data), partial(make_optimizer, cfg, name))
 
-# %% ../../nbs/papers/optimizers/soap.ipynb #d79f0dcc
+# %% ../../nbs/papers/optimizers/soap.ipynb #e47f7c63
 def recent(table, rows: int = 10):
     "The table with losses averaged over the last `rows` rows of a run, without its first rows."
     losses = table.groupby(["optimizer", "run"]).loss
@@ -113,7 +113,7 @@ def steps_saved(losses, others):
     T = losses.index[-1]
     return 100 * (steps_to(others, losses.loc[T]) - steps_to(losses, others.loc[T])) / T
 
-# %% ../../nbs/papers/optimizers/soap.ipynb #e17be919
+# %% ../../nbs/papers/optimizers/soap.ipynb #cbcb5198
 def matrix_gradients(cfg: Config, data: UInt8[Array, " bytes"]) -> dict[str, Float[Array, "N m n"]]:
     "Of one matrix of each shape, by that shape: the untrained model's gradients on N windows."
     def loss(model, words):
@@ -143,7 +143,7 @@ def adafactor_and_shampoo(G: Float[Array, "N m n"]) -> tuple[Array, Array]:
     direct = inverse_root(L, 0.5, 0.0) @ G[0] @ inverse_root(R, 0.5, 0.0)
     return rotate(there, Q, back=True), jnp.sqrt(jnp.trace(L)) * direct
 
-# %% ../../nbs/papers/optimizers/soap.ipynb #389d8306
+# %% ../../nbs/papers/optimizers/soap.ipynb #5fdcaad7
 @partial(jax.jit, static_argnums=(1, 2))
 def soap_and_adam(G: Float[Array, "N m n"], b1: float, b2: float) -> tuple[Array, Array]:
     "Parameters (N - 1, m, n) after all gradients but the first: SOAP without a basis, Adam."
