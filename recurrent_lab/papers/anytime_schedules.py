@@ -47,13 +47,13 @@ class Config:
     width: int = 32; length: int = 32; net_batch: int = 8; net_t0: float = 250.0
 
 
-LAPTOP = dict(seeds=6, horizons=(500, 1000, 2000, 4000, 8000), rates=12, powers=(0.0, 0.25, 0.5, 0.75),
-              power_d=500, power_steps=8000, net_horizons=(125, 250, 500, 1000),
+LAPTOP = dict(seeds=6, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
+              powers=(0.0, 0.25, 0.5, 0.75), power_d=500, power_steps=8000, net_horizons=(125, 250, 500, 1000),
               net_rates=(0.016, 0.032, 0.064, 0.128), width=16, length=16, net_t0=100.0)
 QUICK = dict(LAPTOP, seeds=2, sources=(2.0,), horizons=(250, 500, 1000), rates=8, t0=100.0,
              power_d=200, power_steps=2000, net_horizons=(60, 120), net_rates=(0.016, 0.032))
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #9d1db6e7
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #0dab8f06
 KNOW_THE_HORIZON, ANYTIME = ("cosine", "WSD"), ("constant", "1/√t")
 average_weights = polynomial_weights(8.0)
 
@@ -66,10 +66,10 @@ def schedule(kind: str, rate: Array, horizon: Array, t0: float) -> optax.Schedul
         return wsd_schedule(rate, 0, horizon / 5, horizon)
     return rsqrt_schedule(rate, t0) if kind == "1/√t" else optax.constant_schedule(rate)
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #10757e22
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #9058967d
 def schedule_risks(cfg: Config, kind: str, horizon: int):
-    """DataFrame of the exact excess risk of the last iterate and of the average, a row for each b, rate
-    and step of `cfg.horizons` up to `horizon`."""
+    """DataFrame of the exact excess risk of the last iterate and of the average, a row for each b,
+    rate and step of `cfg.horizons` up to `horizon`."""
     top = largest_stable_rate(power_law(cfg.d, cfg.capacity, 1.0).spectrum, cfg.batch)
     ends = np.array([T for T in cfg.horizons if T <= horizon])
     runs = grid(b=cfg.sources, rate=top * 2.0 ** -np.linspace(0.25, 8, cfg.rates))
@@ -80,7 +80,7 @@ def schedule_risks(cfg: Config, kind: str, horizon: int):
         problem = power_law(cfg.d, cfg.capacity, b, cfg.noise)
         return risk(problem, method, horizon, cfg.batch)[ends - 1]
 
-    found = np.asarray(jax.jit(jax.vmap(one))(runs.rate.to_numpy(), runs.b.to_numpy()))  # (R, ends, 2)
+    found = np.asarray(jax.jit(jax.vmap(one))(runs.rate.to_numpy(), runs.b.to_numpy()))
     rows = runs.loc[runs.index.repeat(len(ends))].assign(kind=kind, horizon=horizon)
     return rows.assign(step=np.tile(ends, len(runs)), last=found[..., 0].ravel(),
                        average=found[..., 1].ravel()).reset_index(drop=True)
@@ -91,14 +91,14 @@ def best_at_horizon(linear, kind: str):
     own = linear[(linear.kind == kind) & (linear.horizon == linear.step)]
     return own.groupby(["b", "step"])["last"].min()
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #687a4cf5
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #cb4adc90
 def anytime_ratios(linear, envelope):
     "DataFrame of risk / envelope, a row for each (b, kind, of), a column for each step."
-    free = linear[linear.kind.isin(ANYTIME)].melt(["b", "kind", "rate", "step"], ["last", "average"],
-                                                  "of", "risk")
+    free = linear[linear.kind.isin(ANYTIME)].melt(
+        ["b", "kind", "rate", "step"], ["last", "average"], "of", "risk")
     free = free.join(envelope.rename("envelope"), on=["b", "step"])
-    table = (free.risk / free.envelope).groupby([free[c] for c in ("b", "kind", "of", "rate", "step")])
-    table = table.first().unstack("step")
+    table = free.assign(ratio=free.risk / free.envelope).pivot(
+        index=["b", "kind", "of", "rate"], columns="step", values="ratio")
     best = table.max(axis=1).groupby(["b", "kind", "of"]).idxmin()
     return table.loc[best].droplevel("rate")
 
@@ -109,7 +109,7 @@ def longest_cosine(linear):
     best = long[long.step == long.horizon].set_index("rate").groupby("b")["last"].idxmin()
     return long[long.rate == long.b.map(best)].set_index(["b", "step"])["last"]
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #13738479
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #86c7234e
 def risk_exponent(a: float, b: Array, gamma: Array) -> Array:
     "The theory's exponent of T in the risk of a tail average at the rate η/t^γ."
     return -np.minimum((1 - gamma) * (b - 1) / a, 1 - (1 - gamma) / a)
@@ -126,9 +126,9 @@ def decayed_risks(cfg: Config):
         eta = 0.5 / problem.spectrum.sum()
         return risk(problem, sgd(lambda t: eta * t**-power, average_weights), cfg.power_steps)[:, 1]
 
-    found = np.asarray(jax.jit(jax.vmap(one))(runs.b.to_numpy(), runs.power.to_numpy()))[:, steps - 1]
-    frozen = [0.5 * (np.arange(cfg.power_d + 1, 10**6) ** -b).sum() for b in runs.b]     # never learned
-    table = pd.DataFrame(found + np.array(frozen)[:, None], columns=steps).join(runs)
+    found = np.asarray(jax.jit(jax.vmap(one))(runs.b.to_numpy(), runs.power.to_numpy()))
+    frozen = np.array([0.5 * (np.arange(cfg.power_d + 1, 10**6) ** -b).sum() for b in runs.b])
+    table = pd.DataFrame(found[:, steps - 1] + frozen[:, None], columns=steps).join(runs)
     return table.melt(["b", "power"], var_name="step", value_name="risk").astype({"step": int})
 
 
@@ -139,20 +139,22 @@ def late_exponents(risks, steps: int):
     slopes = {key: np.polyfit(np.log(t.step), np.log(t.risk), 1)[0] for key, t in late}
     return pd.Series(slopes).rename_axis(["b", "power"])
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #5984bd60
-def populations_data(cfg: Config, n: int, seed: int) -> tuple[Float[Array, "n T 1"], Float[Array, "n T 2"]]:
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #a57f6203
+def populations_data(cfg: Config, n: int, seed: int) -> tuple[Float[Array, "n T 1"],
+                                                              Float[Array, "n T 2"]]:
     "Controls and the logarithms of the populations they drive."
     draw = jax.jit(partial(lotka_volterra.batch, n, length=cfg.length, amplitude=0.8, dt=0.4))
     return draw(key=jax.random.key(seed))
 
 
 def network_problem(cfg: Config, kind: str, pool: tuple, test: tuple) -> Problem:
-    "An LRU between layer norms, by Adam with one kind of schedule, and the average of its parameters."
-    layer, measure = partial(LRU, cfg.width, cfg.width), tested(test, {"error": unexplained_variance})
+    "An LRU that learns by Adam with one kind of schedule, and the average of its parameters."
+    layer = partial(LRU, cfg.width, cfg.width)
+    measure = tested(test, {"error": unexplained_variance})
 
     def make(hyper, *, key):
-        return eqx.nn.make_with_state(SequenceModel)(1, 2, cfg.width, 1, layer, pool="none", norm="layer",
-                                                     dropout=0.0, key=key)
+        return eqx.nn.make_with_state(SequenceModel)(
+            1, 2, cfg.width, 1, layer, pool="none", norm="layer", dropout=0.0, key=key)
 
     def batch(key):
         i = jax.random.randint(key, (cfg.net_batch,), 0, len(pool[0]))
@@ -164,7 +166,7 @@ def network_problem(cfg: Config, kind: str, pool: tuple, test: tuple) -> Problem
 
     return Problem(make, supervised(batch, mean_square), optimizer, partial(both_errors, measure))
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #fa5b8f80
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #45d77bff
 def mean_square(outputs: Array, y: Array) -> Float[Array, ""]:
     "The mean squared error."
     return ((outputs - y) ** 2).mean()
@@ -176,21 +178,21 @@ def both_errors(measure, state: State, hyper: dict) -> dict:
     return {"last": measure(state, hyper)["error"],
             "average": measure(state._replace(model=average), hyper)["error"]}
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #54f0cf26
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #1a5f059e
 def network_ratios(net):
     """DataFrame of error / that of the same seed's best cosine, a row for each (kind, of, seed), a
     column for each step. `net`: the rows at the horizons."""
     own = net[(net.kind == "cosine") & (net.horizon == net.step)]
-    tuning = own[own.seed == TUNING_SEED].set_index("lr")
-    rates = tuning.groupby("step")["last"].idxmin()
+    rates = own[own.seed == TUNING_SEED].set_index("lr").groupby("step")["last"].idxmin()
     envelope = own[own.lr == own.step.map(rates)].set_index(["seed", "step"])["last"]
-    free = net[net.kind != "cosine"].melt(["kind", "lr", "seed", "step"], ["last", "average"], "of", "error")
+    free = net[net.kind != "cosine"].melt(
+        ["kind", "lr", "seed", "step"], ["last", "average"], "of", "error")
     free = free.join(envelope.rename("envelope"), on=["seed", "step"])
     table = free.assign(ratio=free.error / free.envelope).pivot(
         index=["kind", "of", "lr", "seed"], columns="step", values="ratio")
     worst = table.xs(TUNING_SEED, level="seed").max(axis=1)
-    best = worst.groupby(["kind", "of"]).idxmin()
-    return table.loc[[row for row in table.index if row[:3] in set(best) and row[3] != TUNING_SEED]]
+    best = set(worst.groupby(["kind", "of"]).idxmin())
+    return table.loc[[row for row in table.index if row[:3] in best and row[3] != TUNING_SEED]]
 
 # %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #450c1b5d
 def draw_schedule(share: float = 0.5, power: float = 0.25):
