@@ -49,11 +49,12 @@ class Config:
 
 LAPTOP = dict(seeds=6, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
               powers=(0.0, 0.25, 0.5, 0.75), power_d=500, power_steps=8000,
-              net_horizons=(125, 250, 500, 1000), net_rates=(0.016, 0.032, 0.064, 0.128), width=16, length=16, net_t0=100.0)
+              net_horizons=(125, 250, 500, 1000), net_rates=(0.016, 0.032, 0.064, 0.128),
+              width=16, length=16, net_t0=100.0)
 QUICK = dict(LAPTOP, seeds=2, sources=(2.0,), horizons=(250, 500, 1000), rates=8, t0=100.0,
              power_d=200, power_steps=2000, net_horizons=(60, 120), net_rates=(0.016, 0.032))
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #43b3ddbf
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #80d8efb6
 KNOW_THE_HORIZON, ANYTIME = ("cosine", "WSD"), ("constant", "1/√t")
 average_weights = polynomial_weights(8.0)
 
@@ -66,7 +67,7 @@ def schedule(kind: str, rate: Array, horizon: Array, t0: float) -> optax.Schedul
         return wsd_schedule(rate, 0, horizon / 5, horizon)
     return rsqrt_schedule(rate, t0) if kind == "1/√t" else optax.constant_schedule(rate)
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #864070ee
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #3302a4c8
 def schedule_risks(cfg: Config, kind: str, horizon: int):
     """DataFrame of the exact excess risk of the last iterate and of the average, a row for each b,
     rate and step of `cfg.horizons` up to `horizon`."""
@@ -91,7 +92,7 @@ def best_at_horizon(linear, kind: str):
     own = linear[(linear.kind == kind) & (linear.horizon == linear.step)]
     return own.groupby(["b", "step"])["last"].min()
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #1c1d1835
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #87624c6b
 def anytime_ratios(linear, envelope):
     "DataFrame of risk / envelope, a row for each (b, kind, of), a column for each step."
     free = linear[linear.kind.isin(ANYTIME)].melt(
@@ -109,7 +110,7 @@ def longest_cosine(linear):
     best = long[long.step == long.horizon].set_index("rate").groupby("b")["last"].idxmin()
     return long[long.rate == long.b.map(best)].set_index(["b", "step"])["last"]
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #096a56c8
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #6f1f3413
 def risk_exponent(a: float, b: Array, gamma: Array) -> Array:
     "The theory's exponent of T in the risk of a tail average at the rate η/t^γ."
     return -np.minimum((1 - gamma) * (b - 1) / a, 1 - (1 - gamma) / a)
@@ -139,7 +140,7 @@ def late_exponents(risks, steps: int):
     slopes = {key: np.polyfit(np.log(t.step), np.log(t.risk), 1)[0] for key, t in late}
     return pd.Series(slopes).rename_axis(["b", "power"])
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #3dde38a8
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #f9d7006e
 def populations_data(cfg: Config, n: int, seed: int) -> tuple[Float[Array, "n T 1"],
                                                               Float[Array, "n T 2"]]:
     "Controls and the logarithms of the populations they drive."
@@ -166,7 +167,7 @@ def network_problem(cfg: Config, kind: str, pool: tuple, test: tuple) -> Problem
 
     return Problem(make, supervised(batch, mean_square), optimizer, partial(both_errors, measure))
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #c4cc7d73
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #daaa0ef8
 def mean_square(outputs: Array, y: Array) -> Float[Array, ""]:
     "The mean squared error."
     return ((outputs - y) ** 2).mean()
@@ -178,7 +179,7 @@ def both_errors(measure, state: State, hyper: dict) -> dict:
     return {"last": measure(state, hyper)["error"],
             "average": measure(state._replace(model=average), hyper)["error"]}
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #ea57a63b
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #1e49e97b
 def network_ratios(net):
     """DataFrame of error / that of the same seed's best cosine, a row for each (kind, of, seed), a
     column for each step. `net`: the rows at the horizons."""

@@ -51,7 +51,7 @@ QUICK = dict(LAPTOP, seeds=2, sources=(1.5, 3.0), width_source=3.0, widths=(50, 
              data=(250, 1000, 4000), rates=12, batches=(1, 4, 16, 64, 256), net_widths=(32,),
              net_batches=(16, 128), net_data=(2048,), net_rates=(0.2, 0.4))
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #75082c1a
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #404b70a4
 @partial(jax.jit, static_argnames=("gamma", "steps"))
 def averaged_risks(problem: Regression, rates: Float[Array, " R"], B: float, gamma: float, *,
                    steps: int) -> Float[Array, "R steps"]:
@@ -70,7 +70,7 @@ def averaged_risks(problem: Regression, rates: Float[Array, " R"], B: float, gam
     start = jnp.broadcast_to(distance, keep.shape)
     return jax.lax.scan(advance, (start, start, start), 1.0 + jnp.arange(steps))[1].T
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #a3cef469
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #78563877
 def steps_to(risks: np.ndarray, target: float) -> float:
     "The fewest steps that one of the runs, (R, steps), needs to the target; inf if none gets it."
     reached = risks <= target * (1 + 1e-6)
@@ -91,7 +91,7 @@ def regression_overheads(cfg: Config, b: float, width: int, gamma: float):
             for D, target in targets.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="D", columns="B")
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #c59f013d
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #9302a5f6
 def critical_batch(overheads) -> float:
     "The batch at which the samples, a Series by batch in multiples of D, have grown by 20 %."
     grown = np.maximum.accumulate(overheads.clip(upper=1e3))
@@ -118,7 +118,7 @@ def all_critical(cfg: Config, problems, gamma: float):
     critical = overheads.apply(critical_batch, axis=1).rename("critical")
     return overheads.stack().rename("overhead").reset_index(), critical.reset_index()
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #ce0417b4
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #98c07149
 INPUTS, TEACHER_UNITS = 16, 8
 Network = tuple[Float[Array, "m d"], Float[Array, " m"]]
 
@@ -143,7 +143,7 @@ def sample(n: int, noise: float, *, key: Key[Array, ""]) -> tuple[Float[Array, "
     w, a = random_network(TEACHER_UNITS, key=jax.random.key(0))
     return x, output((w, a * TEACHER_UNITS**0.5), x) + noise * jax.random.normal(k_noise, (n,))
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #47cdb3ed
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #cfa32752
 def half_square(outputs: Array, y: Array) -> Float[Array, ""]:
     "Half the mean squared error."
     return ((outputs - y) ** 2).mean() / 2
@@ -173,7 +173,7 @@ def forward(network: Network, x: Float[Array, " d"], aux: None, key: Key[Array, 
     "One example, as `supervised` calls a model."
     return output(network, x), aux
 
-# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #f5ca4695
+# %% ../../nbs/papers/optimizers/critical_batch_size.ipynb #79e5e801
 def network_overheads(net, D: int):
     """DataFrame, a seed a row, a batch a column: samples to the target, divided by D.
     `net`: the runs of one width, with columns B, lr, seed, samples and test_loss."""
