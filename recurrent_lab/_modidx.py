@@ -575,6 +575,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                            'recurrent_lab/papers/anytime_schedules.py'),
                                                         'recurrent_lab.papers.anytime_schedules.anytime_ratios': ( 'papers/optimizers/anytime_schedules.html#anytime_ratios',
                                                                                                                    'recurrent_lab/papers/anytime_schedules.py'),
+                                                        'recurrent_lab.papers.anytime_schedules.averaging_adam': ( 'papers/optimizers/anytime_schedules.html#averaging_adam',
+                                                                                                                   'recurrent_lab/papers/anytime_schedules.py'),
                                                         'recurrent_lab.papers.anytime_schedules.best_at_horizon': ( 'papers/optimizers/anytime_schedules.html#best_at_horizon',
                                                                                                                     'recurrent_lab/papers/anytime_schedules.py'),
                                                         'recurrent_lab.papers.anytime_schedules.both_errors': ( 'papers/optimizers/anytime_schedules.html#both_errors',

@@ -26,7 +26,8 @@ from ..training import (TUNING_SEED, Problem, State, grid, supervised, tested,
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'KNOW_THE_HORIZON', 'ANYTIME', 'average_weights', 'Config', 'schedule', 'schedule_risks',
            'best_at_horizon', 'anytime_ratios', 'longest_cosine', 'risk_exponent', 'decayed_risks', 'late_exponents',
-           'populations_data', 'network_problem', 'mean_square', 'both_errors', 'network_ratios', 'draw_schedule']
+           'populations_data', 'network_problem', 'mean_square', 'averaging_adam', 'both_errors', 'network_ratios',
+           'draw_schedule']
 
 # %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ LAPTOP = dict(seeds=6, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
 QUICK = dict(LAPTOP, seeds=2, sources=(2.0,), horizons=(250, 500, 1000), rates=8, t0=100.0,
              power_d=200, power_steps=2000, net_horizons=(60, 120), net_rates=(0.016, 0.032))
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #80d8efb6
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #c97bde86
 KNOW_THE_HORIZON, ANYTIME = ("cosine", "WSD"), ("constant", "1/√t")
 average_weights = polynomial_weights(8.0)
 
@@ -67,7 +68,7 @@ def schedule(kind: str, rate: Array, horizon: Array, t0: float) -> optax.Schedul
         return wsd_schedule(rate, 0, horizon / 5, horizon)
     return rsqrt_schedule(rate, t0) if kind == "1/√t" else optax.constant_schedule(rate)
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #3302a4c8
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #3f0b2c2c
 def schedule_risks(cfg: Config, kind: str, horizon: int):
     """DataFrame of the exact excess risk of the last iterate and of the average, a row for each b,
     rate and step of `cfg.horizons` up to `horizon`."""
@@ -92,7 +93,7 @@ def best_at_horizon(linear, kind: str):
     own = linear[(linear.kind == kind) & (linear.horizon == linear.step)]
     return own.groupby(["b", "step"])["last"].min()
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #87624c6b
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #07e2be94
 def anytime_ratios(linear, envelope):
     "DataFrame of risk / envelope, a row for each (b, kind, of), a column for each step."
     free = linear[linear.kind.isin(ANYTIME)].melt(
@@ -110,7 +111,7 @@ def longest_cosine(linear):
     best = long[long.step == long.horizon].set_index("rate").groupby("b")["last"].idxmin()
     return long[long.rate == long.b.map(best)].set_index(["b", "step"])["last"]
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #6f1f3413
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #cfbb8ac7
 def risk_exponent(a: float, b: Array, gamma: Array) -> Array:
     "The theory's exponent of T in the risk of a tail average at the rate η/t^γ."
     return -np.minimum((1 - gamma) * (b - 1) / a, 1 - (1 - gamma) / a)
@@ -140,7 +141,7 @@ def late_exponents(risks, steps: int):
     slopes = {key: np.polyfit(np.log(t.step), np.log(t.risk), 1)[0] for key, t in late}
     return pd.Series(slopes).rename_axis(["b", "power"])
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #f9d7006e
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #4d905f26
 def populations_data(cfg: Config, n: int, seed: int) -> tuple[Float[Array, "n T 1"],
                                                               Float[Array, "n T 2"]]:
     "Controls and the logarithms of the populations they drive."
@@ -161,16 +162,19 @@ def network_problem(cfg: Config, kind: str, pool: tuple, test: tuple) -> Problem
         i = jax.random.randint(key, (cfg.net_batch,), 0, len(pool[0]))
         return pool[0][i], pool[1][i]
 
-    def optimizer(hyper):
-        rate = schedule(kind, hyper["lr"], hyper["horizon"], cfg.net_t0)
-        return optax.chain(optax.adam(rate), average_params(average_weights))
+    return Problem(make, supervised(batch, mean_square), partial(averaging_adam, cfg, kind),
+                   partial(both_errors, measure))
 
-    return Problem(make, supervised(batch, mean_square), optimizer, partial(both_errors, measure))
-
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #daaa0ef8
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #2ed4d9f7
 def mean_square(outputs: Array, y: Array) -> Float[Array, ""]:
     "The mean squared error."
     return ((outputs - y) ** 2).mean()
+
+
+def averaging_adam(cfg: Config, kind: str, hyper: dict) -> optax.GradientTransformation:
+    "Adam with one kind of schedule, and an average of the parameters that it reaches."
+    rate = schedule(kind, hyper["lr"], hyper["horizon"], cfg.net_t0)
+    return optax.chain(optax.adam(rate), average_params(average_weights))
 
 
 def both_errors(measure, state: State, hyper: dict) -> dict:
@@ -179,7 +183,7 @@ def both_errors(measure, state: State, hyper: dict) -> dict:
     return {"last": measure(state, hyper)["error"],
             "average": measure(state._replace(model=average), hyper)["error"]}
 
-# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #1e49e97b
+# %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #e00caf37
 def network_ratios(net):
     """DataFrame of error / that of the same seed's best cosine, a row for each (kind, of, seed), a
     column for each step. `net`: the rows at the horizons."""
