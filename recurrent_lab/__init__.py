@@ -22,7 +22,6 @@ Modules:
 - `recurrent_lab.models.sequence`: Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
 - `recurrent_lab.models.transformer`: The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.probes.certificates`: Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
-- `recurrent_lab.probes.error_wall`: The error surface of a single recurrent unit, its wall in closed form, and clipped gradient descent on it (Pascanu et al. 2013, arXiv 1211.5063).
 - `recurrent_lab.probes.gradient_flow`: Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
 - `recurrent_lab.probes.hidden_progress`: Progress measures for sparse parities: movement of the relevant weights, and the Fourier gap of the gradient (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.probes.linear_regression`: The expected risk of SGD, momentum, averaging and Schedule-Free on Gaussian linear regression, by an exact recursion (Meterez et al. 2025, arXiv 2506.15535).

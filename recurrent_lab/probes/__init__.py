@@ -1,7 +1,6 @@
 """What is measured on a model."""
 from . import (
     certificates,
-    error_wall,
     gradient_flow,
     hidden_progress,
     linear_regression,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -30,19 +31,21 @@ class Variants(NamedTuple):
 
 
 def train_variants(by: str, problems: Mapping[str, Problem | Process],
-                   runs: DataFrame | Mapping[str, DataFrame], *, checkpoints: Path | None = None,
-                   label: str = "", **options) -> Variants:
+                   runs: DataFrame | Mapping[str, DataFrame], *, phases: Mapping = MappingProxyType({}),
+                   checkpoints: Path | None = None, label: str = "", **options) -> Variants:
     """`train` for every variant, `problems[name]`; `by` names the new column.
 
-    `runs`: a table for all variants, or one for each, by name. A variant's checkpoint is
-    `checkpoints/NAME.npz`; `options` go to `train`. An interruption ends the variant under way,
-    as it ends `train`; the next one begins."""
+    `runs`: a table for all variants, or one for each, by name; `phases` likewise, {step: problem} for all
+    or {name: {step: problem}}. A variant's checkpoint is `checkpoints/NAME.npz`; `options` go to `train`.
+    An interruption ends the variant under way, as it ends `train`; the next one begins."""
     import pandas as pd
     populations = {}
+    each = any(isinstance(value, Mapping) for value in phases.values())
     for name, problem in problems.items():
         table = runs[name] if isinstance(runs, Mapping) else runs
+        later = phases.get(name, {}) if each else phases
         file = None if checkpoints is None else Path(checkpoints) / f"{quote(str(name), safe=' ')}.npz"
-        populations[name] = train(problem, table, checkpoint=file, **options,
+        populations[name] = train(problem, table, phases=later, checkpoint=file, **options,
                                   label=" · ".join(filter(None, [label, str(name)])))
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
                                    names=[by]).reset_index(by).reset_index(drop=True)
