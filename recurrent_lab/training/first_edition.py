@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import random
 from jax.tree_util import Partial
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Int, Key, PRNGKeyArray, PyTree
 
 from .losses import accuracy, cross_entropy, logits  # noqa: F401
 from .losses import unexplained_variance as unexplained  # noqa: F401
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Stop', 'until', 'Phases',
-           'train_phases', 'Variants', 'train_each', 'best_causal_affine']
+           'train_phases', 'Variants', 'train_each']
 
 # %% ../../nbs/training/first_edition.ipynb #9802841f
 def train(init: Callable, step: Callable, runs: DataFrame, *, evaluate: Callable | None = None, **options) -> Population:
@@ -219,13 +218,3 @@ def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: Da
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
                                    names=[kind]).reset_index(kind).reset_index(drop=True)
     return Variants(stack("table"), stack("failures"), populations)
-
-# %% ../../nbs/training/first_edition.ipynb #bce9bb1c
-def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Callable:
-    """The causal affine map, free to differ from step to step, with the least error on these examples:
-    a function (k, T, m) → (k, T, d)."""
-    features = lambda x, t: np.append(np.reshape(x[:, :t + 1], (len(x), -1)),      # (k, (t + 1) m + 1)
-                                      np.ones((len(x), 1)), axis=1)
-    weights = [np.linalg.lstsq(features(x, t), np.asarray(y[:, t]), rcond=None)[0]
-               for t in range(x.shape[1])]
-    return lambda x: jnp.stack([jnp.asarray(features(x, t) @ w) for t, w in enumerate(weights)], axis=1)
