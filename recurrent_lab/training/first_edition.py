@@ -5,7 +5,7 @@
 # %% ../../nbs/training/first_edition.ipynb #bdf2a588
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import random
-from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from .losses import accuracy, cross_entropy, logits  # noqa: F401
@@ -30,8 +28,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Stop', 'until', 'Phases',
-           'train_phases', 'Variants', 'train_each', 'best_causal_affine', 'reading']
+__all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Stop', 'until', 'Variants',
+           'train_each', 'reading']
 
 # %% ../../nbs/training/first_edition.ipynb #9802841f
 def train(init: Callable, step: Callable, runs: DataFrame, *, evaluate: Callable | None = None, **options) -> Population:
@@ -158,41 +156,6 @@ def until(reached: Callable, loss: Callable, draw: Callable, optimizer: optax.Gr
         on, stretch, (params, optimizer.init(params), jnp.asarray(0), jnp.asarray(False)))
     return Stop(params, t, there)
 
-# %% ../../nbs/training/first_edition.ipynb #34a06729
-class Phases(NamedTuple):
-    "What `train_phases` returns: one table, its first column the arm; by arm the population after each phase."
-    table: DataFrame
-    populations: dict[str, list[Population]]
-
-# %% ../../nbs/training/first_edition.ipynb #d9d9b5f5
-def _resumed(state, hyper, *, key):
-    return jax.tree.map(lambda leaf: leaf[hyper["slot"]] if eqx.is_array(leaf) else leaf, state)
-
-
-def train_phases(init: Callable, arms: Mapping[str, Sequence[tuple[Callable, int]]], runs: DataFrame, *,
-                 key: Key[Array, ""] | None = None, **options) -> Phases:
-    """`train` in phases: `arms` maps a name to pairs (step, steps), gone through in turn, steps counted through.
-
-    Every arm and phase draws from a key of its own: for arms to begin alike, `init` makes the state from
-    `hyper["seed"]` alone. `options` go to `train`. A run that failed in one phase has no rows in the next.
-    """
-    import pandas as pd
-    if "slot" in runs: raise ValueError("train_phases: runs has a column 'slot', which is taken")
-    runs, key = runs.reset_index(drop=True), random.key(0) if key is None else key
-    runs = runs.assign(slot=range(len(runs)))
-    tables, populations = [], {name: [] for name in arms}
-    for number, (name, phases) in enumerate(arms.items()):
-        begin, done, failed = init, 0, set()
-        for i, (step, steps) in enumerate(phases):
-            own = random.fold_in(random.fold_in(key, number), i)
-            one = train(begin, step, runs, steps=steps, key=own, label=str(name), **options)
-            table = one.table[~one.table["run"].isin(failed)].drop(columns="slot")
-            tables.append(table.assign(arm=name, step=table["step"] + done)[["arm", *table.columns]])
-            populations[name].append(one)
-            begin, done = Partial(_resumed, one.state), done + steps
-            failed |= set(one.failures["run"])
-    return Phases(pd.concat(tables, ignore_index=True), populations)
-
 # %% ../../nbs/training/first_edition.ipynb #4d735b4f
 class Variants(NamedTuple):
     """What `train_each` returns: the tables with the variant's name as their first column,
@@ -219,16 +182,6 @@ def train_each(kind: str, problems: Mapping[str, tuple[Callable, ...]], runs: Da
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
                                    names=[kind]).reset_index(kind).reset_index(drop=True)
     return Variants(stack("table"), stack("failures"), populations)
-
-# %% ../../nbs/training/first_edition.ipynb #bce9bb1c
-def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Callable:
-    """The causal affine map, free to differ from step to step, with the least error on these examples:
-    a function (k, T, m) → (k, T, d)."""
-    features = lambda x, t: np.append(np.reshape(x[:, :t + 1], (len(x), -1)),      # (k, (t + 1) m + 1)
-                                      np.ones((len(x), 1)), axis=1)
-    weights = [np.linalg.lstsq(features(x, t), np.asarray(y[:, t]), rcond=None)[0]
-               for t in range(x.shape[1])]
-    return lambda x: jnp.stack([jnp.asarray(features(x, t) @ w) for t, w in enumerate(weights)], axis=1)
 
 # %% ../../nbs/training/first_edition.ipynb #5c85ed71
 def reading(
