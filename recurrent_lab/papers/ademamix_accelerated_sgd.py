@@ -19,7 +19,8 @@ from jaxtyping import Array, Float, Key
 from ..models import Griffin, small_config
 from ..optimizers import (accelerated_sgd, ademamix, average_params, correct_by_mars,
                                       polynomial_weights, scale_by_accelerated_sgd,
-                                      schedule_free_sgd, simplified_ademamix, uniform_weights)
+                                      simplified_ademamix, uniform_weights)
+from ..optimizers import schedule_free_sgd  # noqa: F401  the cells below use it
 from ..probes import linear_regression
 from ..probes.linear_regression import Method, Regression, power_law
 from ..probes.regression_bounds import largest_stable_rate

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import equinox as eqx
-import jax
+import jax  # noqa: F401  the cells below use it
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -18,7 +18,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Key
 
 from ..models import LinearMemory, recurrence_labels, ring
 from ..probes import memory
-from ..tasks import digits, lotka_volterra
+from ..tasks import digits, lotka_volterra  # noqa: F401  the cells below use it
 from ..training import Problem, first_output, supervised, tested, unexplained_variance
 
 # %% auto #0

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import random
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from .losses import accuracy, cross_entropy, logits  # noqa: F401
 from .losses import unexplained_variance as unexplained  # noqa: F401
