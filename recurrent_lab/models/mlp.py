@@ -68,7 +68,7 @@ Init = Literal["uniform", "gaussian", "sign", "sparse"]
 # %% ../../nbs/models/mlp.ipynb #2c100a27
 def s_hot(rows: int, n: int, s: int, *, key: PRNGKeyArray) -> Float[Array, "rows n"]:
     "Rows with `s` ones at random places and zeros elsewhere."
-    _, places = jax.lax.top_k(-random.uniform(key, (rows, n)), s)         # compiles faster than a sort
+    _, places = jax.lax.top_k(-random.uniform(key, (rows, n)), s)      # compiles faster than a sort
     return jax.nn.one_hot(places, n).sum(1)
 
 

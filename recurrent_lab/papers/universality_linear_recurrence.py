@@ -54,7 +54,7 @@ LAPTOP = dict(seeds=5, control_length=16, states=(2, 4, 8, 16, 32), real_states=
 QUICK = dict(LAPTOP, radii=(1.0, 0.8, 0.5), lengths=(8, 64), reading_sizes=(4, 16, 64),
              states=(2, 32), real_states=(), width=32, widths=(), steps=300)
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #d32bbdf9
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #ff126bd6
 PRECISIONS = {"double": (jnp.complex128, jnp.float64), "single": (jnp.complex64, jnp.float32)}
 
 
@@ -73,7 +73,7 @@ def radius_errors(radius: float, length: int, *, key: Key[Array, ""]) -> dict[st
     return {precision: memory.reconstruction_error(lam.astype(c), x.astype(f))
             for precision, (c, f) in PRECISIONS.items()}
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #03985c19
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #c9b55c30
 def read_back(x: Float[Array, " T"], radius: float) -> dict[str, Float[np.ndarray, " T"]]:
     """What T evenly spaced eigenvalues of absolute value `radius` give back of an input,
     by precision. In 64-bit mode."""
@@ -83,7 +83,7 @@ def read_back(x: Float[Array, " T"], radius: float) -> dict[str, Float[np.ndarra
         found[precision] = memory.reconstruct(lam, memory.final_state(lam, x.astype(f)), len(x))
     return found
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #6f7d9522
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #0a9b08eb
 def spectra(n: int, *, key: Key[Array, ""]) -> dict[str, Inexact[Array, " n"]]:
     "`n` eigenvalues of each of four kinds, by name."
     k_ring, k_sign, _ = random.split(key, 3)
@@ -103,7 +103,7 @@ def conditioning(n: int, seed: int) -> list[dict]:
              "error": memory.reconstruction_error(lam, x)}
             for kind, lam in spectra(n, key=key).items()]
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #6702b94f
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #8b533304
 def size_errors(n: int, length: int, dimension: int, *, key: Key[Array, ""]) -> dict[str, float]:
     """Relative errors of `length` inputs read back from `n` eigenvalues on the ring [0.9, 1],
     arbitrary ones and ones from a subspace of `dimension`. In 64-bit mode."""
@@ -113,7 +113,7 @@ def size_errors(n: int, length: int, dimension: int, *, key: Key[Array, ""]) -> 
     return {"arbitrary": memory.reconstruction_error(lam, x),
             "from a subspace": memory.reconstruction_error(lam, basis @ (basis.T @ x), basis)}
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #722ca881
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #2f220bcc
 def past_inputs(x: Float[Array, "n T m"], t: int) -> Float[np.ndarray, "n F"]:
     "The inputs of step `t`, counted from 0, and before, and a one: F = (t + 1) m + 1."
     return np.append(np.reshape(x[:, :t + 1], (len(x), -1)), np.ones((len(x), 1)), axis=1)
@@ -130,7 +130,7 @@ def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Ca
 
     return predict
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #5f0fc790
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #faab7155
 def spread_real(model: LinearMemory) -> LinearMemory:
     "The model with eigenvalues ± exp(-ν) in their place, ν log-spaced from 0.001 to 1."
     n = len(model.nu_log)
@@ -145,7 +145,7 @@ def make_memory(kind: str, N: int, D: int, *, key: Key[Array, ""]) -> LinearMemo
     real = LinearMemory(1, 2, 2 * N, D, max_phase=0.0, key=key)
     return spread_real(real) if kind == "real, spread" else real
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #88b928fc
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #9b4ed642
 def readout_problem(cfg: Config, kind: str, N: int, D: int, data: tuple[Array, Array],
                     test: tuple[Array, Array]) -> Problem:
     "The populations at every step from the control; `data` and `test` are (n, T, 1) and (n, T, 2)."
@@ -160,7 +160,7 @@ def readout_problem(cfg: Config, kind: str, N: int, D: int, data: tuple[Array, A
                               unexplained_variance, first_output),
                    optimizer, tested(test, {"error": unexplained_variance}, first_output))
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #fa21ea45
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #1535de65
 def readout_sizes(cfg: Config) -> list[tuple[str, int, int, list[float]]]:
     "What is trained: (kind, N, D, factors), for growing states and for growing hidden layers."
     grown = [("complex", N, cfg.width, [0.0, 0.5]) for N in cfg.states]
