@@ -102,17 +102,17 @@ SCRATCH = ["""\
 import jax, jax.numpy as jnp
 from recurrent_lab.study import figures
 from recurrent_lab.study.explore import explore
-from recurrent_lab.training import grid, train
+from recurrent_lab.training import Process, grid, train
 
 def init(hyper, *, key): return jax.random.normal(key, (64,))
 def step(w, hyper, *, key):
     value, gradient = jax.value_and_grad(lambda w: jnp.mean((jax.random.normal(key, (64, 64)) @ w) ** 2))(w)
     return w - hyper["lr"] * gradient, {"loss": value}""",
-           "population = train(init, step, grid(seed=range(8), lr=[1e-3]), steps=10**9, every=2000, label='endless')",
+           "population = train(Process(init, step), grid(seed=range(8), lr=[1e-3]), steps=10**9, every=2000, label='endless')",
            "print('went on after', population.step, len(population.table))",
            """\
 def draw(lr=0.01):
-    table = train(init, step, grid(seed=range(3), lr=[lr]), steps=50, every=5).table
+    table = train(Process(init, step), grid(seed=range(3), lr=[lr]), steps=50, every=5).table
     return figures.curves(table, 'step', 'loss', title=f'learning rate {lr}')
 explore(draw, lr=[0.001, 0.01, 0.1])"""]
 

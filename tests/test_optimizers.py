@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from recurrent_lab import optimizers as ours
-from recurrent_lab.training import grid, train
+from recurrent_lab.training import Process, grid, train
 
 KEY = jax.random.key(0)
 adam, sgd = optax.scale_by_adam(), optax.identity()
@@ -104,7 +104,7 @@ def test_a_population_sweeps_the_numbers(name):
         return (params, state), {"loss": value}
 
     runs = grid(seed=[0], lr=[lr, lr / 2], number=[number, 0.8 * number])
-    trained = train(init, step, runs, steps=30, every=10)
+    trained = train(Process(init, step), runs, steps=30, every=10)
     assert len(trained.failures) == 0
     (first, _), (other_number, _), (other_rate, _), _ = (trained[i] for i in range(4))
     assert loss(first) < 0.7 * loss(MODEL)

@@ -85,7 +85,7 @@ def new(paper: str, family: str = "dynamics", show: Progress | None = None) -> P
     try:
         nbdev_export(path=str(file))
         run(plan(paper, scale="laptop"), show)
-        publish(paper, "laptop")
+        publish(paper, "laptop", committed=False)
         write_lists(given.root)
     except BaseException:
         for path in made:

@@ -19,12 +19,12 @@ __all__ = ['publish', 'cleaned']
 def _code(notebook: dict) -> list[str]:
     return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
-def publish(paper: str, scale: str | None = None) -> Path:
+def publish(paper: str, scale: str | None = None, committed: bool = True) -> Path:
     """Publish the latest run of a study at a scale (default: the one in force); returns the file
     of its claims.
 
     ValueError without such a run, if the study's code or that of a module it imports has changed
-    since, or if it was of code that is in no commit.
+    since, or if it was of code that is in no commit (unless not `committed`: a new study is in none).
     """
     p = plan(paper, scale=scale)
     file = p.folder / f"{paper}.ipynb"
@@ -39,7 +39,7 @@ def publish(paper: str, scale: str | None = None) -> Path:
     if run.get("code") != notebook_hash(p.study.file):
         raise ValueError(f"the code that {paper} imports has changed since the run in {p.folder}: "
                          "run it again")
-    if not run.get("git_commit") or run["git_commit"].endswith("-dirty"):
+    if committed and (not run.get("git_commit") or run["git_commit"].endswith("-dirty")):
         raise ValueError(f"the run in {p.folder} is of code that is in no commit: commit, and run it again")
     if p.settings.scale == "laptop":
         cleaned(file, p.study.file)
