@@ -100,7 +100,7 @@ def powers_of_root(p: int) -> list[int]:
 
 
 def steps_to_fit(table, by: list[str]):
-    "DataFrame by `by` and seed: the first logged step with 99 % of the training, 95 % of the test set."
+    "DataFrame by `by` and seed: the first logged step with 99 % of training, 95 % of test."
     import pandas as pd
     first = {f"{part} {level:.0%}": table[table[part] >= level].groupby([*by, "seed"]).step.min()
              for part, level in (("train", 0.99), ("test", 0.95))}
