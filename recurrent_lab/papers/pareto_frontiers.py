@@ -53,7 +53,7 @@ LAPTOP = dict(seeds=12, n=30, steps=12_000, widths=(10, 30, 100, 300),
 QUICK = dict(LAPTOP, seeds=6, n=20, steps=3000, widths=(10, 100), samples=(250, 600), luck_seeds=32,
              luck_steps=3000, ticket_n=20, ticket_steps=800, tables=("wine",), table_steps=300)
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #1d535c3e
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #281f1873
 class Beginning(NamedTuple):
     "What a run began with: its net, and the points of which the first `samples` are its data set."
     net: MLP
@@ -72,7 +72,7 @@ def parity_points(size: int, n: int, k: int, *,
     "`size` points of {±1}^n and the product of their first `k` bits."
     return parity.batch(size, bits=n, support=range(k), key=key)
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #d4ad4880
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #756f92a6
 def hinge(f: Float[Array, " B"], y: Float[Array, " B"]) -> Float[Array, ""]:
     "Mean hinge loss of labels ±1."
     return jnp.maximum(0, 1 - y * f).mean()
@@ -97,7 +97,7 @@ def offline_loss(batch: int) -> Callable:
 
     return loss
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #c1eecbba
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #870c8253
 def fitted(state: State, samples) -> Float[Array, ""]:
     "Share of the first `samples` points of a run that its net has right."
     _, x, y = state.aux
@@ -118,7 +118,7 @@ def offline_problem(cfg: Config, n: int, width: int, size: int) -> Problem:
 
     return Problem(make, offline_loss(cfg.batch), lambda hyper: decayed_sgd(cfg), evaluate)
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #88a6fc39
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #64cdbcf8
 def winning(net: MLP, k: int) -> Array:
     "Which neurons, (..., r), begin on relevant inputs alone."
     return (net.W[..., k:] == 0).all(-1)
@@ -134,7 +134,7 @@ def rewound(state: State, count: int) -> MLP:
     best = jnp.argsort(-neuron_weights(state.model), axis=1)[:, :count]
     return jax.tree.map(lambda w: jax.vmap(jnp.take, (0, 0, None))(w, best, 0), state.aux)
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #5360f0be
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #a0fca17f
 def online_problem(cfg: Config, start: Callable) -> Problem:
     "The parity from fresh points at every step; a run begins with the net `start(hyper, *, key)`."
     n, k = cfg.ticket_n, cfg.ticket_k
@@ -148,7 +148,7 @@ def online_problem(cfg: Config, start: Callable) -> Problem:
                    lambda hyper: decayed_sgd(cfg),
                    tested(parity_points(2048, n, k, key=random.key(1)), {"test": agreement}, plain))
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #a536b32a
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #c3f22d93
 def new_net(n: int, width: int) -> Callable:
     "A start: a new 2-sparse net of `width` neurons."
     return lambda hyper, *, key: make_net(n, width, True, key=key)
@@ -161,7 +161,7 @@ def one_of(nets: MLP) -> Callable:
 
     return start
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #73c5901e
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #4cf56e41
 def load_table(name: str) -> tuple[np.ndarray, np.ndarray]:
     "A table of scikit-learn, (rows, features), and its two classes, ±1."
     from sklearn import datasets
@@ -185,7 +185,7 @@ def forest_accuracy(seen: tuple, new: tuple, seed: int) -> float:
                .fit(seen[0], seen[2]) for features in ("sqrt", 0.5)]
     return max(forests, key=lambda forest: forest.oob_score_).score(new[0], new[2])
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #6f40d7e3
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #690b16fa
 def table_problem(cfg: Config, splits: list) -> Problem:
     "A table; run `seed` has split number `seed`, as `split_table` gives it."
     x, y, x_new, y_new = (jnp.asarray(np.stack([split[part][i] for split in splits]), jnp.float32)
@@ -201,7 +201,7 @@ def table_problem(cfg: Config, splits: list) -> Problem:
 
     return Problem(make, offline_loss(cfg.batch), lambda hyper: decayed_sgd(cfg), evaluate)
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #1a0ee2da
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #ecf80703
 KINDS = {0: "dense", 1: "2-sparse"}
 
 
@@ -227,7 +227,7 @@ def success_figure(success, title: str):
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     return figure
 
-# %% ../../nbs/papers/features/pareto_frontiers.ipynb #18a1cde6
+# %% ../../nbs/papers/features/pareto_frontiers.ipynb #73da139b
 def draw_parity(width: int = 30, samples: int = 150, inputs: int = 2):
     "Figure of training and test accuracy of eight nets on three of twelve bits."
     from recurrent_lab.study import figures

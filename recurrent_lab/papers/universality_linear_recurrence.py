@@ -9,7 +9,10 @@ import math
 from collections.abc import Callable
 
 import equinox as eqx
+<<<<<<< HEAD
 import jax  # noqa: F401  the cells below use it
+=======
+>>>>>>> study-e
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -18,7 +21,11 @@ from jaxtyping import Array, Complex, Float, Inexact, Key
 
 from ..models import LinearMemory, recurrence_labels, ring
 from ..probes import memory
+<<<<<<< HEAD
 from ..tasks import digits, lotka_volterra  # noqa: F401  the cells below use it
+=======
+from ..tasks import digits
+>>>>>>> study-e
 from ..training import Problem, first_output, supervised, tested, unexplained_variance
 
 # %% auto #0
@@ -54,7 +61,7 @@ LAPTOP = dict(seeds=5, control_length=16, states=(2, 4, 8, 16, 32), real_states=
 QUICK = dict(LAPTOP, radii=(1.0, 0.8, 0.5), lengths=(8, 64), reading_sizes=(4, 16, 64),
              states=(2, 32), real_states=(), width=32, widths=(), steps=300)
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #ff126bd6
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #17044bbf
 PRECISIONS = {"double": (jnp.complex128, jnp.float64), "single": (jnp.complex64, jnp.float32)}
 
 
@@ -73,7 +80,7 @@ def radius_errors(radius: float, length: int, *, key: Key[Array, ""]) -> dict[st
     return {precision: memory.reconstruction_error(lam.astype(c), x.astype(f))
             for precision, (c, f) in PRECISIONS.items()}
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #c9b55c30
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #68b729d3
 def read_back(x: Float[Array, " T"], radius: float) -> dict[str, Float[np.ndarray, " T"]]:
     """What T evenly spaced eigenvalues of absolute value `radius` give back of an input,
     by precision. In 64-bit mode."""
@@ -83,7 +90,7 @@ def read_back(x: Float[Array, " T"], radius: float) -> dict[str, Float[np.ndarra
         found[precision] = memory.reconstruct(lam, memory.final_state(lam, x.astype(f)), len(x))
     return found
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #0a9b08eb
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #3114004c
 def spectra(n: int, *, key: Key[Array, ""]) -> dict[str, Inexact[Array, " n"]]:
     "`n` eigenvalues of each of four kinds, by name."
     k_ring, k_sign, _ = random.split(key, 3)
@@ -103,7 +110,7 @@ def conditioning(n: int, seed: int) -> list[dict]:
              "error": memory.reconstruction_error(lam, x)}
             for kind, lam in spectra(n, key=key).items()]
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #8b533304
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #60a9287d
 def size_errors(n: int, length: int, dimension: int, *, key: Key[Array, ""]) -> dict[str, float]:
     """Relative errors of `length` inputs read back from `n` eigenvalues on the ring [0.9, 1],
     arbitrary ones and ones from a subspace of `dimension`. In 64-bit mode."""
@@ -113,7 +120,7 @@ def size_errors(n: int, length: int, dimension: int, *, key: Key[Array, ""]) -> 
     return {"arbitrary": memory.reconstruction_error(lam, x),
             "from a subspace": memory.reconstruction_error(lam, basis @ (basis.T @ x), basis)}
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #2f220bcc
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #77192809
 def past_inputs(x: Float[Array, "n T m"], t: int) -> Float[np.ndarray, "n F"]:
     "The inputs of step `t`, counted from 0, and before, and a one: F = (t + 1) m + 1."
     return np.append(np.reshape(x[:, :t + 1], (len(x), -1)), np.ones((len(x), 1)), axis=1)
@@ -130,7 +137,7 @@ def best_causal_affine(x: Float[Array, "n T m"], y: Float[Array, "n T d"]) -> Ca
 
     return predict
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #faab7155
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #4011742c
 def spread_real(model: LinearMemory) -> LinearMemory:
     "The model with eigenvalues ± exp(-ν) in their place, ν log-spaced from 0.001 to 1."
     n = len(model.nu_log)
@@ -145,7 +152,7 @@ def make_memory(kind: str, N: int, D: int, *, key: Key[Array, ""]) -> LinearMemo
     real = LinearMemory(1, 2, 2 * N, D, max_phase=0.0, key=key)
     return spread_real(real) if kind == "real, spread" else real
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #9b4ed642
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #17032d94
 def readout_problem(cfg: Config, kind: str, N: int, D: int, data: tuple[Array, Array],
                     test: tuple[Array, Array]) -> Problem:
     "The populations at every step from the control; `data` and `test` are (n, T, 1) and (n, T, 2)."
@@ -160,7 +167,7 @@ def readout_problem(cfg: Config, kind: str, N: int, D: int, data: tuple[Array, A
                               unexplained_variance, first_output),
                    optimizer, tested(test, {"error": unexplained_variance}, first_output))
 
-# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #1535de65
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #77568895
 def readout_sizes(cfg: Config) -> list[tuple[str, int, int, list[float]]]:
     "What is trained: (kind, N, D, factors), for growing states and for growing hidden layers."
     grown = [("complex", N, cfg.width, [0.0, 0.5]) for N in cfg.states]
