@@ -9,10 +9,6 @@ import math
 from collections.abc import Callable
 
 import equinox as eqx
-<<<<<<< HEAD
-import jax  # noqa: F401  the cells below use it
-=======
->>>>>>> study-e
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -21,11 +17,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Key
 
 from ..models import LinearMemory, recurrence_labels, ring
 from ..probes import memory
-<<<<<<< HEAD
-from ..tasks import digits, lotka_volterra  # noqa: F401  the cells below use it
-=======
 from ..tasks import digits
->>>>>>> study-e
 from ..training import Problem, first_output, supervised, tested, unexplained_variance
 
 # %% auto #0
