@@ -15,7 +15,7 @@ from nbdev.clean import clean_nb
 from nbdev.export import nb_export
 
 from recurrent_lab.study import claims, evidence
-from recurrent_lab.study.code import notebook_hash
+from recurrent_lab.study.code import imports, notebook_hash, parsed
 from recurrent_lab.study.declaration import FAMILIES, NEEDED, declaration, declarations, strictly
 from recurrent_lab.study.scale import configure
 from recurrent_lab.site.lists import lists, reading_order
@@ -51,20 +51,9 @@ def exported_module(notebook):
     return ROOT / "recurrent_lab" / f"{says[1].replace('.', '/')}.py"
 
 
-def imports(code, package="recurrent_lab"):
-    "What a piece of Python in `package` imports, inside functions too, as (module, names)."
-    code = re.sub(r"^\s*[%!].*$", "", code, flags=re.M)
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[:len(package.split(".")) - node.level + 1] if node.level else []
-            yield ".".join(filter(None, [*above, node.module])), [alias.name for alias in node.names]
-
-
 def rooms_imported(code, package="recurrent_lab"):
     "The rooms of recurrent_lab that a piece of Python imports."
-    for module, names in imports(code, package):
+    for module, names in imports(parsed(code), package):
         for full in [module, *(f"{module}.{n}" for n in names)]:
             if (m := re.match(r"recurrent_lab\.(\w+)", full)) and m[1] in ROOMS: yield m[1]
 
@@ -77,7 +66,7 @@ def import_graph():
     for module, path in files.items():
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         graph[module] = set()
-        for target, names in imports(path.read_text(), package):
+        for target, names in imports(parsed(path.read_text()), package):
             inside = [f"{target}.{n}" for n in names]
             graph[module] |= {n for n in inside if n in files}
             if target in files and (not names or any(n not in files for n in inside)): graph[module].add(target)
@@ -146,7 +135,7 @@ def test_notebooks_keep_the_arrows(path):
 
 def plain(cell):
     "A cell's code without magics, as a tree."
-    return ast.parse(re.sub(r"^\s*[%!].*$", "", source(cell), flags=re.M))
+    return parsed(source(cell))
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=name)

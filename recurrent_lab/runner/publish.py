@@ -11,14 +11,12 @@ from pathlib import Path
 from .run import plan
 from ..study import claims, evidence
 from ..study.code import notebook_hash
+from ..study.declaration import sources
 
 # %% auto #0
 __all__ = ['publish', 'cleaned']
 
 # %% ../../nbs/runner/publish.ipynb #379f53b9
-def _code(notebook: dict) -> list[str]:
-    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-
 def publish(paper: str, scale: str | None = None, committed: bool = True) -> Path:
     """Publish the latest run of a study at a scale (default: the one in force); returns the file
     of its claims.
@@ -32,7 +30,7 @@ def publish(paper: str, scale: str | None = None, committed: bool = True) -> Pat
         raise ValueError(f"no run to publish at {file}: "
                          f"recurrent-lab run {paper} --scale {p.settings.scale}")
     notebook = json.loads(file.read_text(encoding="utf-8"))
-    if _code(notebook) != _code(json.loads(p.study.file.read_text(encoding="utf-8"))):
+    if sources(notebook) != sources(p.study.file):
         raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: "
                          "run it again")
     run = next(iter(claims.shown(notebook)), {"run": {}})["run"]

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .shown import code, output
+from ..study.code import parsed
 from ..study.declaration import front_matter, reference
 
 # %% auto #0
@@ -46,7 +47,7 @@ def _private(package: Path) -> dict[str, str]:
 def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
     """What the names in a notebook's code stand for: name, or module.name, to address."""
     names = {}
-    trees = [ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M)) for source in sources]
+    trees = map(parsed, sources)
     for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
         for alias in node.names if (node.module or "").startswith("recurrent_lab") else ():
             name, full = alias.asname or alias.name, f"{node.module}.{alias.name}"

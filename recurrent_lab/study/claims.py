@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from .rules import Judgement, Measured, Rule, measured
+from . import rules
+from .rules import Judgement, Measured, Rule
 
 # %% auto #0
-__all__ = ['KINDS', 'VERDICTS', 'numbers', 'MIME', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'Judged', 'show', 'verdicts',
-           'show_verdicts', 'shown', 'records', 'board', 'counts', 'as_text']
+__all__ = ['KINDS', 'VERDICTS', 'MIME', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'Judged', 'show', 'verdicts', 'show_verdicts',
+           'shown', 'records', 'board', 'counts', 'as_text']
 
 # %% ../../nbs/study/claims.ipynb #0f0f0f01
 KINDS = ("paper", "exact", "ours")
@@ -102,13 +103,11 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
             raise ValueError(f"unknown verdict {one!r} in expect; allowed: {', '.join(VERDICTS)}")
         if one != "holds" and not why:
             raise ValueError(f"a claim that is expected to be {one!r} says why: why='...'")
-    found = numbers(measured)
+    found = rules.measured(measured)
     judgement = rule(found) if tested else Judgement("not tested", "", 0.0)
     return Claim(statement, where, kind, "" if paper is None else str(paper), found, judgement, unit,
                  headline, expectations.get(scale, ""), why)
 
-
-numbers = measured  # the name is an argument above
 
 # %% ../../nbs/study/claims.ipynb #0f0f0f03
 @dataclass(frozen=True)

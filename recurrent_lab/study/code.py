@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from . import declaration
 from .settings import PACKAGE
 
 # %% auto #0
-__all__ = ['UNCOUNTED', 'normalized', 'imports', 'defining', 'modules', 'code_hash', 'notebook_hash']
+__all__ = ['UNCOUNTED', 'parsed', 'normalized', 'imports', 'defining', 'modules', 'code_hash', 'notebook_hash']
 
 # %% ../../nbs/study/code.ipynb #486cd0f4
+def parsed(source: str) -> ast.Module:
+    "A cell's code as a tree, its magics left out."
+    return ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M))
+
+
 def normalized(source: str) -> str:
     "Python without magics, directives, comments, docstrings and formatting."
-    tree = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M))
+    tree = parsed(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
@@ -47,20 +52,26 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[str, list[str]]]:
                 yield module, [alias.name for alias in node.names]
 
 
-@lru_cache(maxsize=None)
-def _parsed(file: Path, changed: int) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
-def _tree(file: Path) -> ast.Module:
-    return _parsed(file, file.stat().st_mtime_ns)
-
-
 def _file(module: str) -> Path | None:
     "The file of a module, such as recurrent_lab.models.lru; None if it is none."
     path = PACKAGE.joinpath(*module.split(".")[1:])
     candidates = path.with_name(path.name + ".py"), path / "__init__.py"
     return next((file for file in candidates if file.is_file()), None)
+
+
+def _read(module: str) -> tuple[tuple, tuple]:
+    "The imports of a module of ours, and the names in its `__all__`."
+    file = _file(module)
+    return _read_file(file, module if file.name == "__init__.py" else module.rpartition(".")[0],
+                      file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=None)
+def _read_file(file: Path, package: str, changed: int) -> tuple[tuple, tuple]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    handed_on = next((ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)
+                      and ast.unparse(node.targets[0]) == "__all__"), ())
+    return tuple(imports(tree, package)), tuple(handed_on)
 
 
 def defining(module: str, name: str) -> list[str]:
@@ -70,43 +81,34 @@ def defining(module: str, name: str) -> list[str]:
     file = _file(module)
     if file is None or file.name != "__init__.py":
         return [module]
-    found = [inside for inside, names in imports(_tree(file), module)
-             if name in (_handed_on(inside) if names == ["*"] else names)]
+    found = [inside for inside, names in _read(module)[0]
+             if name in (_read(inside)[1] if names == ["*"] else names)]
     return [one for inside in found for one in defining(inside, name)]
-
-
-def _handed_on(module: str) -> list[str]:
-    "The names in a module's `__all__`."
-    lists = [ast.literal_eval(node.value) for node in _tree(_file(module)).body
-             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
-    return lists[0] if lists else []
 
 
 def modules(tree: ast.AST, package: str = "recurrent_lab",
             uncounted: Iterable[str] = UNCOUNTED) -> set[str]:
     "The modules that define what a piece of code imports, those they import, and so on."
-    found, waiting = set(), list(_direct(tree, package))
+    found, waiting = set(), _defining_all(imports(tree, package))
     while waiting:
         module = waiting.pop()
         if module not in found and module.removeprefix("recurrent_lab.") not in uncounted and (
                 file := _file(module)):
             found.add(module)
-            inside = module if file.name == "__init__.py" else module.rpartition(".")[0]
             if file.name != "__init__.py":
-                waiting += _direct(_tree(file), inside)
+                waiting += _defining_all(_read(module)[0])
     return found
 
 
-def _direct(tree: ast.AST, package: str) -> Iterator[str]:
-    for module, names in imports(tree, package):
-        yield from (one for name in names for one in defining(module, name)) if names else [module]
+def _defining_all(found: Iterable[tuple[str, list[str]]]) -> list[str]:
+    return [one for module, names in found
+            for one in ([one for name in names for one in defining(module, name)] if names else [module])]
 
 # %% ../../nbs/study/code.ipynb #7e2358c2
 def code_hash(sources: Iterable[str], uncounted: Iterable[str] = UNCOUNTED) -> str:
     "The hash of pieces of code and of the library modules they depend on, 16 hexadecimal digits."
-    trees = [ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M)) for source in sources]
-    own = [normalized(source) for source in sources]
-    needed = sorted(set().union(*(modules(tree, uncounted=uncounted) for tree in trees)))
+    whole = ast.Module([node for source in sources for node in parsed(source).body], [])
+    own, needed = [normalized(source) for source in sources], sorted(modules(whole, uncounted=uncounted))
     library = [f"{module} {_normalized(_file(module), _file(module).stat().st_mtime_ns)}" for module in needed]
     return hashlib.sha256("\0".join(own + library).encode()).hexdigest()[:16]
 
@@ -118,7 +120,4 @@ def _normalized(file: Path, changed: int) -> str:
 
 def notebook_hash(notebook: dict | Path, uncounted: Iterable[str] = UNCOUNTED) -> str:
     "The hash of a notebook, given as its JSON or its file."
-    if not isinstance(notebook, dict):
-        notebook = json.loads(Path(notebook).read_text(encoding="utf-8"))
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return code_hash(["".join(cell["source"]) for cell in cells], uncounted)
+    return code_hash(declaration.sources(notebook), uncounted)

@@ -15,8 +15,8 @@ from pathlib import Path
 from .settings import PACKAGE, unknown
 
 # %% auto #0
-__all__ = ['FAMILIES', 'NEEDED', 'ALLOWED', 'ARXIV', 'FORM', 'reference', 'Declaration', 'defines_config', 'front_matter',
-           'declaration', 'notebooks', 'study_files', 'say', 'declarations', 'strictly']
+__all__ = ['FAMILIES', 'NEEDED', 'ALLOWED', 'ARXIV', 'FORM', 'reference', 'Declaration', 'sources', 'defines_config',
+           'front_matter', 'declaration', 'notebooks', 'study_files', 'say', 'declarations', 'strictly']
 
 # %% ../../nbs/study/declaration.ipynb #ad20fd24
 FAMILIES = {"recurrent": "Recurrent models", "optimizers": "Optimizers",
@@ -75,7 +75,7 @@ class Declaration:
     def config(self) -> tuple[type, dict[str, dict]]:
         """Config, and what each smaller scale changes: the cell of `class Config` alone is run.
         ValueError if there is no such cell or it cannot run by itself."""
-        cell = next(filter(defines_config, _sources(_cells(self.file), "code")), None)
+        cell = next(filter(defines_config, sources(self.file)), None)
         if cell is None:
             raise ValueError(f"{self.file} is no study: none of its cells defines `class Config`")
         names = {"__name__": __name__}
@@ -97,8 +97,9 @@ def _cells(notebook: dict | Path) -> list[dict]:
     except (ValueError, KeyError, TypeError, OSError) as e:
         raise ValueError(f"{notebook}: cannot be read as a notebook: {type(e).__name__}") from None
 
-def _sources(cells: list[dict], kind: str) -> list[str]:
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+def sources(notebook: dict | Path, kind: str = "code") -> list[str]:
+    """The sources of a notebook's cells of a kind, in order. ValueError if it is none."""
+    return ["".join(cell["source"]) for cell in _cells(notebook) if cell["cell_type"] == kind]
 
 def defines_config(source: str) -> bool:
     """Whether a cell defines `class Config` (a cell that is not plain Python does not)."""
@@ -129,7 +130,7 @@ def declaration(notebook: dict | Path, file: Path | None = None) -> Declaration:
     """
     file = Path(file or notebook)
     first = next(iter(_cells(notebook)), {"cell_type": "", "source": ""})
-    title, claim, values, _ = front_matter(_sources([first], "markdown")[0]
+    title, claim, values, _ = front_matter("".join(first["source"])
                                            if first["cell_type"] == "markdown" else "")
     for key, text, form in (("title", title, "# ..."), ("claim", claim, "> ...")):
         if not text:

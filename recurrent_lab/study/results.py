@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import recurrent_lab
+from .declaration import sources
 
 # %% auto #0
 __all__ = ['replacing', 'write', 'read', 'versions', 'machine', 'commit', 'peak_memory', 'now', 'run_files', 'all_claims']
@@ -86,18 +87,14 @@ def _git(root: Path, *words: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
-def _code_cells(notebook: str) -> list[str]:
-    cells = json.loads(notebook)["cells"] if notebook else []
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
 def commit(root: Path, notebook: Path | None = None) -> str:
     """The git commit of the lab; empty where there is none. It ends in `-dirty` if a module of the library
     or the code of the `notebook` differs from it; outputs and words may."""
     at = _git(root, "rev-parse", "--short=12", "HEAD")
     changed = _git(root, "status", "--porcelain", "--", "recurrent_lab/*.py")
     if at and notebook and not changed:
-        committed = _git(root, "show", f"HEAD:{Path(notebook).resolve().relative_to(Path(root).resolve())}")
-        changed = _code_cells(committed) != _code_cells(Path(notebook).read_text(encoding="utf-8"))
+        committed = _git(notebook.parent, "show", f"HEAD:./{notebook.name}")
+        changed = not committed or sources(json.loads(committed)) != sources(notebook)
     return f"{at}-dirty" if at and changed else at
 
 def peak_memory() -> float:

@@ -16,10 +16,9 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import random
-from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from .losses import accuracy, cross_entropy, logits  # noqa: F401
-from .losses import unexplained_variance as unexplained  # noqa: F401
+from .losses import accuracy, cross_entropy, logits
 from .population import Population
 from .population import train as train_process
 from .problem import Process, nothing
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Stop', 'until', 'Variants',
-           'train_each', 'reading']
+__all__ = ['train', 'Learner', 'forward', 'supervised', 'Reader', 'Descent', 'full_batch', 'Variants', 'train_each', 'reading']
 
 # %% ../../nbs/training/first_edition.ipynb #9802841f
 def train(init: Callable, step: Callable, runs: DataFrame, *, evaluate: Callable | None = None, **options) -> Population:
@@ -123,38 +121,6 @@ def full_batch(make: Callable, objective: Callable, optimizer: Callable) -> tupl
 
 
 def _weights(model): return eqx.filter(model, eqx.is_inexact_array)
-
-# %% ../../nbs/training/first_edition.ipynb #0b01df26
-class Stop(NamedTuple):
-    "Where a run stopped, after how many steps, and whether it had reached the goal."
-    params: PyTree
-    steps: Int[Array, ""]
-    reached: Bool[Array, ""]
-
-# %% ../../nbs/training/first_edition.ipynb #8cb52791
-def until(reached: Callable, loss: Callable, draw: Callable, optimizer: optax.GradientTransformation,
-          params: PyTree, *, steps: int, every: int, key: PRNGKeyArray) -> Stop:
-    """Descent on `loss(params, draw(key))`, a new draw each step, until `reached(params)`, a boolean
-    asked after `every` steps.
-
-    It gives up after `steps` (a multiple of `every`, or the next one); both may be traced."""
-    gradient = jax.grad(loss)
-
-    def step(t, carry):
-        params, state = carry
-        updates, state = optimizer.update(gradient(params, draw(jax.random.fold_in(key, t))),
-                                          state, params)
-        return optax.apply_updates(params, updates), state
-
-    def stretch(carry):
-        params, state, t, _ = carry
-        params, state = jax.lax.fori_loop(t, t + every, step, (params, state))
-        return params, state, t + every, jnp.asarray(reached(params))
-
-    on = lambda carry: (carry[2] < steps) & ~carry[3]
-    params, _, t, there = jax.lax.while_loop(
-        on, stretch, (params, optimizer.init(params), jnp.asarray(0), jnp.asarray(False)))
-    return Stop(params, t, there)
 
 # %% ../../nbs/training/first_edition.ipynb #4d735b4f
 class Variants(NamedTuple):

@@ -141,7 +141,8 @@ def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int
         raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
     runs, key = runs.reset_index(drop=True), jr.key(0) if key is None else key
     hyper, plan = _hyper(runs), layout(len(runs), part)
-    state, keys = start(problem.init, hyper, run_keys(key, hyper["seed"])), run_keys(key, hyper["seed"])
+    keys = run_keys(key, hyper["seed"])
+    state = start(problem.init, hyper, keys)
     programs = _programs(problem, phases, stop, state, hyper, keys, every, plan, {"run", "step", *runs})
     names = sum(programs[0].metrics, ())
     about = _fingerprint(runs, every, key, names, plan.part, phases)
