@@ -113,8 +113,13 @@ def paper_config(
 # %% ../../nbs/models/griffin_config.ipynb #575cf026
 def small_config(
     vocab_size: int, *, width: int = 64, depth: int = 5, num_heads: int = 4, window: int = 128,
-    hawk: bool = False,
+    hawk: bool = False, blocks: str = "",
 ) -> GriffinConfig:
-    "A Griffin, or Hawk, to train on a laptop."
-    blocks = ("recurrent",) * depth if hawk else griffin_pattern(depth)
-    return GriffinConfig(vocab_size, width, 3 * width, num_heads, blocks, False, window, 0.0)
+    """A Griffin, or Hawk, to train on a laptop. `blocks`, in the place of `depth` and `hawk`: a letter for each,
+    R recurrent or A attention."""
+    kinds = {"R": "recurrent", "A": "attention"}
+    if unknown := set(blocks) - set(kinds):
+        raise ValueError(f"blocks is {blocks!r} with {sorted(unknown)}; allowed are the letters R and A")
+    pattern = (tuple(kinds[block] for block in blocks)
+               or (("recurrent",) * depth if hawk else griffin_pattern(depth)))
+    return GriffinConfig(vocab_size, width, 3 * width, num_heads, pattern, False, window, 0.0)

@@ -5,7 +5,6 @@
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #e88431e5
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -217,10 +216,9 @@ def optimizers(cfg: Config, steps: int, b3: float) -> dict[str, Callable]:
 
 def bytes_problem(cfg: Config, optimizer: Callable, batch: int) -> Problem:
     "The next byte of Python; the loss on held-out text, in nats a byte, is `held_out`."
-    text, kinds = corpus.load(), {"R": "recurrent", "A": "attention"}
+    text = corpus.load()
     train, test = jnp.asarray(text.train), jnp.asarray(text.test)
-    small = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length)
-    config = dataclasses.replace(small, block_types=tuple(kinds[block] for block in cfg.blocks))
+    config = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length, blocks=cfg.blocks)
     held = corpus.batch(test, cfg.held, cfg.length, key=jax.random.key(999))
     return Problem(
         lambda hyper, *, key: (Griffin(config, key=key), None),

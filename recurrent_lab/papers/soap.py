@@ -5,7 +5,6 @@
 # %% ../../nbs/papers/optimizers/soap.ipynb #656f1e30
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -51,9 +50,7 @@ QUICK = dict(LAPTOP, seeds=3, blocks="R", batch=16, steps=40, warmup=10, rates=(
 # %% ../../nbs/papers/optimizers/soap.ipynb #3dd83610
 def make_model(cfg: Config) -> Callable:
     "How a run begins: a Griffin of bytes with the blocks of the configuration."
-    kinds = {"R": "recurrent", "A": "attention"}
-    shape = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length)
-    config = dataclasses.replace(shape, block_types=tuple(kinds[block] for block in cfg.blocks))
+    config = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length, blocks=cfg.blocks)
 
     def make(hyper, *, key):
         return Griffin(config, key=key), None

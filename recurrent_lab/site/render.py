@@ -47,8 +47,7 @@ def _private(package: Path) -> dict[str, str]:
 def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
     """What the names in a notebook's code stand for: name, or module.name, to address."""
     names = {}
-    trees = map(parsed, sources)
-    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+    for node in (node for source in sources for node in ast.walk(parsed(source)) if isinstance(node, ast.ImportFrom)):
         for alias in node.names if (node.module or "").startswith("recurrent_lab") else ():
             name, full = alias.asname or alias.name, f"{node.module}.{alias.name}"
             inside = {f"{name}.{k.removeprefix(full + '.')}": v for k, v in known.items()

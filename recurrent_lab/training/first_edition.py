@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jax import random
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
