@@ -31,7 +31,7 @@ def _row(claim: dict, study: Declaration) -> str:
     return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" '
             f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}" '
             f'data-kind="{e(claim.get("kind"))}" data-view="{"main claims" if _main(claim) else ""}">'
-            f'<td><a href="{address}">{e(claim["statement"])}</a>'
+            f'<td data-sort="{e(claim["statement"])}"><a href="{address}">{e(claim["statement"])}</a>'
             f'<small>{e(title)} · {e(how)}</small></td>'
             f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}'
             f'<small>{e(claim["where"])}</small></td>'

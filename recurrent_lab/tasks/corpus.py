@@ -27,7 +27,7 @@ class Corpus(NamedTuple):
     test_files: tuple[Path, ...]  # the same single file, if there is no other
 
 # %% ../../nbs/tasks/corpus.ipynb #36a6d239
-PACKAGES = ("equinox", "jax", "jaxtyping", "numpy", "optax", "tqdm")  # what the lab needs to compute
+PACKAGES = ("equinox", "jax", "jaxtyping", "numpy", "optax", "tqdm")  # the lab needs them anyway
 
 
 def sources() -> list[Path]:
