@@ -55,7 +55,7 @@ def card(claim: dict) -> str:
     e = lambda name: html.escape(str(claim[name] or ""))
     verdict = e("verdict")
     facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")),
-             ("rule", e("rule")), ("why", html.escape(claim.get("why") or claim.get("tried") or ""))]
+             ("rule", e("rule")), ("why", html.escape(claim.get("why") or ""))]
     rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts if v)
     said = f'<b class="verdict">{verdict}</b> {e("statement")}'
     css = f"claim {verdict.replace(' ', '-')}"

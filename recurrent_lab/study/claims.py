@@ -17,12 +17,12 @@ from . import rules
 from .rules import Judgement, Measured, Rule
 
 # %% auto #0
-__all__ = ['KINDS', 'VERDICTS', 'MIME', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'Judged', 'show', 'verdicts', 'show_verdicts',
-           'shown', 'records', 'board', 'counts', 'as_text']
+__all__ = ['KINDS', 'VERDICTS', 'MIME', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'show', 'verdicts', 'show_verdicts', 'shown',
+           'records', 'board', 'counts', 'as_text']
 
 # %% ../../nbs/study/claims.ipynb #0f0f0f01
 KINDS = ("paper", "exact", "ours")
-VERDICTS = ("holds", "contradicted", "inconclusive", "not reproduced", "not tested", "failed")
+VERDICTS = ("holds", "contradicted", "inconclusive", "not tested")
 
 # %% ../../nbs/study/claims.ipynb #ea1ba09a
 @dataclass(frozen=True)
@@ -107,19 +107,6 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
     judgement = rule(found) if tested else Judgement("not tested", "", 0.0)
     return Claim(statement, where, kind, "" if paper is None else str(paper), found, judgement, unit,
                  headline, expectations.get(scale, ""), why)
-
-
-# %% ../../nbs/study/claims.ipynb #0f0f0f03
-@dataclass(frozen=True)
-class Judged(Rule):
-    "What a study of the first edition found by itself; leaves with the last of them."
-    holds: bool
-    wording: str
-    tried: bool
-
-    def __call__(self, found: Measured) -> Judgement:
-        verdict = "holds" if self.holds else "not reproduced" if self.tried else "failed"
-        return Judgement(verdict, self.wording, 0.0)
 
 # %% ../../nbs/study/claims.ipynb #d2b153fe
 MIME = "application/vnd.recurrent-lab.claim+json"

@@ -56,7 +56,7 @@ def published(root: Path, known: dict | None = None) -> list[dict]:
     return found
 
 def verdicts(found: list[dict]) -> list[tuple[str, int]]:
-    """How many claims hold, were not reproduced, and so on."""
+    """How many claims hold, are contradicted, and so on."""
     count = Counter(claim["verdict"] for claim in found)
     return [(v, count[v]) for v in claims.VERDICTS if count[v]]
 

@@ -77,23 +77,20 @@ class Study:
         """DataFrame: the claims made so far, ours beside the paper's."""
         return claims.board(self._claims.values())
 
-    def claim(self, statement: str, *, where: str, rule: rules.Rule | str = "", measured=None,
+    def claim(self, statement: str, *, where: str, rule: rules.Rule, measured=None,
               kind: str = "paper", paper=None, unit: str = "", headline: bool = False,
               expect: str | Mapping[str, str] = "holds", why: str = "",
-              scales: tuple[str, ...] = SCALES, holds=None, tried: str = "") -> None:
+              scales: tuple[str, ...] = SCALES) -> None:
         """Record a claim, show it, and compare its verdict with what is expected.
 
         where: figure, table or theorem, in which version; paper: its number; rule: how it is judged from
         what was `measured` (`recurrent_lab.study.rules`); kind: paper, exact or ours; headline: shown first;
         expect: the verdict expected, or one for each scale, and `why`; scales: where the claim can be tested
         at all. Raises AssertionError on another verdict than expected, in either direction, unless the
-        configuration was changed by hand. (`holds` and `tried` are for studies not yet moved to rules.)
+        configuration was changed by hand.
         """
         if unknown_scales := [name for name in scales if name not in SCALES]:
             raise scale.unknown("scale", unknown_scales[0], SCALES)
-        if holds is not None:
-            rule = claims.Judged(bool(holds), str(rule), bool(tried))
-            expect, why = ("not reproduced" if tried and not rule.holds else "holds"), tried
         made = claims.claim(statement, where=where, rule=rule, measured=measured, kind=kind, paper=paper,
                             unit=unit, headline=headline, expect=expect, why=why, scale=self.scale,
                             tested=self.scale in scales)
