@@ -28,7 +28,7 @@ MODULES = [p for p in PAPERS if "default_exp papers." in p.read_text()]      # s
 LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb")] + MODULES
 LAB = {"probes", "training", "optimizers", "tasks", "models", "study"}
 # who may import whom. start: the tour runs a study; runner: a run is shown as a page, and the command line makes the lists
-ROOMS = {"papers": LAB | {"papers"}, "benchmarks": LAB, "start": LAB | {"runner"},
+ROOMS = {"papers": LAB | {"papers"}, "benchmarks": LAB | {"papers"}, "start": LAB | {"runner"},
          "runner": {"runner", "site", "study"}, "site": {"site", "study"},
          "study": {"study", "training"}, "probes": {"probes", "models", "tasks"},
          "training": {"training"},
