@@ -129,9 +129,10 @@ def dots(table, x: str, y: str, *, paper: dict | None = None, title: str = "", x
         if known:
             ax.plot(*zip(*known), "D", color="none", markeredgecolor=PALETTE[1], markeredgewidth=1.3,
                     markersize=6, label="paper")
-        ax.set_xticks(range(len(names)),
-                      ["\n".join(textwrap.wrap(str(n), 10, break_long_words=False)) for n in names],
-                      fontsize=8.5)
+        crowded = len(names) > 6
+        labels = [textwrap.fill(str(n), 20 if crowded else 10, break_long_words=False) for n in names]
+        ax.set_xticks(range(len(names)), labels, fontsize=8.5,
+                      **({"rotation": 35, "ha": "right"} if crowded else {}))
         ax.set(xlim=(-0.6, len(names) - 0.4), yscale="log" if logy else "linear")
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure
