@@ -24,8 +24,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p for p in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 room = lambda path: path.relative_to(ROOT).parts[1]                # the folder of nbs/ or recurrent_lab/ that a file stands in
 PAPERS = [p for p in NOTEBOOKS if room(p) == "papers"]
-MODULES = [p for p in PAPERS if "default_exp papers." in p.read_text()]      # studies of the second edition: they export
-LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb")] + MODULES
+LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb")] + PAPERS
 LAB = {"probes", "training", "optimizers", "tasks", "models", "study"}
 # who may import whom. start: the tour runs a study; runner: a run is shown as a page, and the command line makes the lists
 ROOMS = {"papers": LAB | {"papers"}, "benchmarks": LAB | {"papers"}, "start": LAB | {"runner"},
@@ -141,13 +140,12 @@ def plain(cell):
 @pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_studies_define_in_exported_cells_only(path):
     for cell in cells(path, "code"):
-        if path in MODULES and re.match(r"#\|\s*export", source(cell)): continue
+        if re.match(r"#\|\s*export", source(cell)): continue
         for node in plain(cell).body:
-            allowed = not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or (path not in MODULES and node.name == "Config")
-            assert allowed, f"{name(path)} defines {node.name} in a cell that is not exported"
+            assert not isinstance(node, (ast.FunctionDef, ast.ClassDef)), f"{name(path)} defines {node.name} in a cell that is not exported"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
+@pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_studies_have_functions_that_can_be_read(path):
     for cell in cells(path, "code"):
         tree = plain(cell)
@@ -179,14 +177,14 @@ def recorded(path):
 def to_be_run(path):
     "Whether a study shows no claims because its code has changed since the run that is recorded: stale, and said to be."
     notebook = json.loads(path.read_text())
-    return path in MODULES and not claims.shown(notebook) and (
+    return not claims.shown(notebook) and (
         json.loads(recorded(path).read_text())[0]["run"].get("code") != notebook_hash(notebook))
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_studies_have_one_form(path):
     markdown = "\n".join(source(c) for c in cells(path, "markdown"))
-    assert re.findall(r"^## (.+)$", markdown, flags=re.M) == SECTIONS[path not in MODULES:]
+    assert re.findall(r"^## (.+)$", markdown, flags=re.M) == SECTIONS
     for cell in cells(path, "code"):
         assert len(source(cell).splitlines()) <= 25 or source(cell).startswith("#| export"), f"{name(path)}: a cell over 25 lines:\n{source(cell)[:200]}"
     if to_be_run(path): return
