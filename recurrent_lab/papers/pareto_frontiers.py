@@ -213,7 +213,7 @@ def first_step(table, metric: str, by: list[str], level: float = 0.98):
 def success_figure(success, title: str):
     "Figure of shares of runs for each kind of rows; `success` has (sparse, samples) by width."
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(7.2, 3.2))
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
     for ax, sparse in zip(figure.subplots(1, 2, sharey=True), KINDS):
         z = success.loc[sparse]
         ax.imshow(z, origin="lower", cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
