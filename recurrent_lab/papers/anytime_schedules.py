@@ -48,7 +48,7 @@ class Config:
     width: int = 32; length: int = 32; net_batch: int = 8; net_t0: float = 250.0
 
 
-LAPTOP = dict(seeds=6, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
+LAPTOP = dict(seeds=10, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
               powers=(0.0, 0.25, 0.5, 0.75), power_d=500, power_steps=8000,
               net_horizons=(125, 250, 500, 1000), net_rates=(0.016, 0.032, 0.064, 0.128),
               width=16, length=16, net_t0=100.0)
