@@ -59,16 +59,18 @@ def _column(table, *names: str) -> None:
 # %% ../../nbs/study/figures.ipynb #ccd21018
 def rendered(figure, format: str) -> bytes:
     """The figure as a file's content, `svg` or `png`; the same bytes every time.
-    The paths of an svg are exact to 0.01 point."""
+    An svg is exact to 0.01 point, without indentation or a line for each point."""
     if format not in ("svg", "png"):
         raise unknown("figure format", format, ("svg", "png"))
     with style():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=format,
                        metadata={"Date": None} if format == "svg" else {"Software": None})
-    hundredths = lambda path: re.sub(rb"(\.\d\d)\d+", rb"\1", path[0])
-    return (buffer.getvalue() if format == "png"
-            else re.sub(rb' d="[^"]*"', hundredths, buffer.getvalue()))
+    if format == "png":
+        return buffer.getvalue()
+    shorter = re.sub(rb"(\d\.\d\d)\d+", rb"\1", buffer.getvalue())
+    shorter = re.sub(rb"\n +", b"\n", shorter)
+    return re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), shorter)
 
 def in_notebook(format: str) -> None:
     """From here on the notebook shows every Figure as `rendered` makes it.
