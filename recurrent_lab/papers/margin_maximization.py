@@ -127,12 +127,12 @@ def regularized_margin(chi: Float[np.ndarray, "r g"], lam: float) -> float:
     P, d = regularized_norms(chi, lam), chi[1:, :1]
     a = 2 * (3 * chi.shape[1] * d) ** -1.5                                          # (r-1, 1)
     gamma = ((P[:, None] * a) * (d - chi[1:, 1:])).sum(0).min() / P.sum()
-    return float(gamma / margin.group_optimum(chi[:, 0].tolist()))
+    return float(gamma / margin.group_optimum(np.rint(chi[:, 0]).tolist()))
 
 # %% ../../nbs/papers/features/margin_maximization.ipynb #cd4be5fc
 def cyclic_neurons(net: PairNet) -> dict[str, Float[Array, ""]]:
     """Means over neurons of the share of the best frequency and of |θ_u + θ_v - θ_w|;
-    how many frequencies are used; the least and the most of the norm on one, a fair part being 1."""
+    how many frequencies are used; the least and the most of the norm on one, in fair parts."""
     waves = net.u.shape[1] // 2
     part, z = margin.contributions(net.neurons()), spectrum.frequency(net.w)
     pure = jnp.stack([spectrum.frequency_shares(x).max(-1) for x in (net.u, net.v, net.w)]).mean(0)
