@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from ..models import PairNet, PowerNet
 from ..probes import certificates, margin, spectrum
-from ..tasks import groups, parity, representations
+from ..tasks import groups, parity
 from ..training import Problem, cross_entropy, full_batch
 
 # %% auto #0
