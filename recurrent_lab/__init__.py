@@ -23,11 +23,10 @@ Modules:
 - `recurrent_lab.models.transformer`: The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.probes.certificates`: Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.probes.gradient_flow`: Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
-- `recurrent_lab.probes.hidden_progress`: Progress measures for sparse parities: movement of the relevant weights, and the Fourier gap of the gradient (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.probes.linear_regression`: The expected risk of SGD, momentum, averaging and Schedule-Free on Gaussian linear regression, by an exact recursion (Meterez et al. 2025, arXiv 2506.15535).
 - `recurrent_lab.probes.margin`: Normalised margins of homogeneous nets, and the largest possible ones for three algebraic tasks (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.probes.memory`: Inputs of a diagonal linear recurrence reconstructed from its last state: Vandermonde matrices and their condition (Orvieto et al. 2023, arXiv 2307.11888).
-- `recurrent_lab.probes.polynet_flow`: Gradient flow of the disjoint PolyNet on a sparse parity, in closed form (Barak et al. 2022, arXiv 2207.08799, section 4.2).
+- `recurrent_lab.probes.parity_gradient`: The gradient of a neuron on a sparse parity, exactly: coefficients of majority, and their Fourier gap (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.probes.separators`: Linear separators of maximal margin in the ℓ2 and the ℓ∞ norm, with the dual bound that proves it (Soudry et al. 2017, arXiv 1710.10345; Gunasekar et al. 2018, arXiv 1802.08246).
 - `recurrent_lab.probes.spectrum`: Fourier spectra of neurons' weights: modulo p, on the cube, and on any finite group (Nanda et al. 2023, arXiv 2301.05217; Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.tasks.biographies`: Synthetic biographies, for learning facts by heart: people, attributes, values, phrased at random (Zucchet et al. 2025, arXiv 2503.21676).

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import recurrent_lab.models
 from recurrent_lab.models import MLP, PairNet, ParityTransformer, PolyNet
+from recurrent_lab.papers import hidden_progress, margin_maximization
 from recurrent_lab.probes import certificates, margin, spectrum
 from recurrent_lab.tasks import groups, modular, parity, permutations, representations
+from recurrent_lab.training import cross_entropy
 
 small_groups = st.recursive(
     st.one_of(st.integers(1, 7).map(groups.cyclic), st.integers(1, 5).map(groups.dihedral),
@@ -114,3 +116,59 @@ def test_a_population_is_its_members(make):
     together = jax.vmap(lambda key: jax.vmap(make(key))(x))(keys)
     assert together.shape == (3, 64) and jnp.isfinite(together).all()
     for i, key in enumerate(keys): assert jnp.allclose(jax.vmap(make(key))(x), together[i], atol=1e-5)
+
+
+# --- what the studies of parities and margins define
+
+
+def test_the_relevant_bits_have_moved_three_times_as_far():
+    W_0 = jax.random.normal(jax.random.key(0), (50, 10))
+    W = W_0 + jnp.where(jnp.arange(10) < 2, 0.3, -0.1)
+    assert jnp.allclose(hidden_progress.bit_movement(W, W_0), jnp.where(jnp.arange(10) < 2, 0.3, 0.1), rtol=1e-4)
+    for n in (10, 7):                                        # the other three are no bits of a run with seven
+        assert jnp.allclose(hidden_progress.relative_movement(hidden_progress.bit_movement(W, W_0), n, 2), 3, rtol=1e-4)
+
+
+def test_runs_of_every_size_have_their_own_parity():
+    x, y = hidden_progress.parity_points(64, 9, {"n": 6, "k": 3, "noise": 0.0}, key=jax.random.key(0))
+    assert (x[:, 6:] == 0).all() and (jnp.abs(x[:, :6]) == 1).all() and (y == parity.parity(x, (0, 1, 2))).all()
+    _, flipped = hidden_progress.parity_points(64, 9, {"n": 6, "k": 3, "noise": 1.0}, key=jax.random.key(0))
+    assert (flipped == -y).all()
+
+
+def test_polynet_follows_its_flow():
+    "The gradient by enumeration, three factors of three bits; Euler's method; and an error counted on 100,000 points."
+    x = parity.cube(9).reshape(-1, 3, 3)
+    W = jnp.tile(jnp.array([1.7, -1.0, 1.0]), (3, 1))
+    correlation = lambda W: (hidden_progress.factor_products(W, x) * x[:, :, 0].prod(1)).mean()
+    assert jnp.allclose(jax.grad(correlation)(W), jnp.array([1.7**2, 0, 0]), atol=1e-5)
+    for k in (3, 4):
+        v, dt = 1.0, 1e-4 / (k - 2)
+        for _ in range(5000): v += dt * v ** (k - 1)
+        assert math.isclose(v, hidden_progress.flow_weight(0.5 / (k - 2), k), rel_tol=1e-3)
+    x, y = hidden_progress.factor_points(100_000, 21, 21, key=jax.random.key(0))
+    W = jnp.ones((3, 21)).at[:, 0].set(7.3)
+    wrong = (jnp.sign(hidden_progress.factor_products(W, x)) != y).mean()
+    assert abs(wrong - hidden_progress.sign_error(np.array(7.3), 21, 3)) < 6 * (0.25 / 100_000) ** 0.5
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_the_regularised_loss_of_a_group_is_that_of_a_network(n):
+    "L(P) is the loss of the network of Theorem 9 whose neurons are scaled to P, and P is where it is least."
+    G = groups.symmetric(n)
+    reps = representations.irreps(G)
+    chi, lam = representations.characters(reps), 1e-4
+    P = margin_maximization.regularized_norms(chi, lam)
+    with jax.enable_x64():
+        net = certificates.group_net(reps)
+        own = np.asarray(spectrum.irrep_shares(net.w, reps)).argmax(1) - 1                  # of each neuron
+        part = np.asarray(margin.contributions(net.neurons()) * margin.norm(net.neurons()) ** 3)
+        def loss(P):
+            scale = np.cbrt(P / np.bincount(own, part))[own][:, None]
+            scaled = jax.tree.map(lambda x: x * scale, net)
+            return float(cross_entropy(scaled.table(), G)) + lam * float(margin.norm(scaled.neurons()) ** 3)
+        a = 2 * (3 * len(G) * chi[1:, 0]) ** -1.5
+        formula = np.log(np.exp((P * a) @ (chi[1:] - chi[1:, :1])).sum()) + lam * P.sum()
+        assert math.isclose(loss(P), formula, rel_tol=1e-9)
+        for i in range(len(P)):
+            for factor in (0.97, 1.03): assert loss(P * np.where(np.arange(len(P)) == i, factor, 1)) > formula

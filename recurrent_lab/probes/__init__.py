@@ -2,11 +2,10 @@
 from . import (
     certificates,
     gradient_flow,
-    hidden_progress,
     linear_regression,
     margin,
     memory,
-    polynet_flow,
+    parity_gradient,
     regression_bounds,
     separators,
     spectrum,
