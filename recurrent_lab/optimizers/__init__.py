@@ -9,8 +9,8 @@ from ._ademamix import (AcceleratedSGDState, SimplifiedAdEMAMixState, accelerate
                         simplified_ademamix)
 from ._cautious import (cautious, cautious_adamw, correct_updates, grams, mask_disagreement,
                         scale_by_grams, take_sign)
-from ._gauss_newton import (gauss_newton, gauss_newton_cg, line_search, scale_by_gauss_newton,
-                            solve_batch_system)
+from ._gauss_newton import (gauss_newton, gauss_newton_cg, line_search, line_searched,
+                            scale_by_gauss_newton, solve_batch_system)
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
 from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat,
@@ -36,4 +36,3 @@ from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_floa
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g
-from .target import either, steps_to_target, tune

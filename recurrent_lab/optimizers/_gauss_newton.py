@@ -5,7 +5,7 @@
 # %% ../../nbs/optimizers/gauss_newton.ipynb #f49b1719
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from ._leafwise import Transformation, check_range, widen
 
 # %% auto #0
-__all__ = ['solve_batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'scale_by_gauss_newton']
+__all__ = ['solve_batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'line_searched', 'scale_by_gauss_newton']
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #7188138b
 def solve_batch_system(kernel: Float[Array, "n n"], Q: Float[Array, "B C C"], r: Float[Array, "n"],
@@ -83,6 +83,19 @@ def line_search(loss: Callable[[PyTree], Array], params: PyTree, direction: PyTr
     at = lambda rate: jax.tree.map(lambda p, d: (p - rate * d).astype(p.dtype), params, direction)
     losses = jax.vmap(lambda rate: loss(at(rate)))(rates)
     return at(rates[jnp.argmin(jnp.where(jnp.isnan(losses), jnp.inf, losses))])
+
+# %% ../../nbs/optimizers/gauss_newton.ipynb #264e8f5e
+def line_searched(direction: Callable, rates: Sequence[float]) -> Transformation:
+    """Steps along -`direction(predict, params=, targets=)`, a tree like the parameters, by the best of the
+    `rates`. `update` needs `params`, `predict`, `targets` and `value_fn(params)`, the loss; what comes in
+    is not used. Without state."""
+    def update(updates, state, params=None, *, predict, targets, value_fn, **extra):
+        if params is None: raise ValueError("line_searched: update needs params=")
+        d = direction(predict, params=params, targets=targets)
+        new = line_search(value_fn, params, d, jnp.asarray(rates))
+        return jax.tree.map(jnp.subtract, new, params), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #74271492
 def scale_by_gauss_newton(loss: Callable[[Array, Array], Array], damping: float,
