@@ -931,8 +931,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                      'recurrent_lab/papers/recurrent_transformer.py'),
                                                             'recurrent_lab.papers.recurrent_transformer.largest_gap': ( 'papers/recurrent/recurrent_transformer.html#largest_gap',
                                                                                                                         'recurrent_lab/papers/recurrent_transformer.py'),
-                                                            'recurrent_lab.papers.recurrent_transformer.last_quarter': ( 'papers/recurrent/recurrent_transformer.html#last_quarter',
-                                                                                                                         'recurrent_lab/papers/recurrent_transformer.py'),
                                                             'recurrent_lab.papers.recurrent_transformer.network_and_emulation': ( 'papers/recurrent/recurrent_transformer.html#network_and_emulation',
                                                                                                                                   'recurrent_lab/papers/recurrent_transformer.py'),
                                                             'recurrent_lab.papers.recurrent_transformer.outputs_and_gradients': ( 'papers/recurrent/recurrent_transformer.html#outputs_and_gradients',

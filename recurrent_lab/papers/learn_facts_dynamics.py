@@ -43,7 +43,7 @@ class Config:
 
 
 LAPTOP = dict(individuals=(128, 256, 512, 1024), strangers=512, new=128, attributes=3, values=16,
-              phrases=4, width=32, depth=2, heads=2, batch=32, rate=0.004, steps=2000, meet=600,
+              phrases=4, width=32, depth=2, heads=2, batch=32, rate=0.004, steps=1600, meet=600,
               every=40, asked=128)
 QUICK = dict(LAPTOP, models=("Transformer",), seeds=3, individuals=(128, 384), alphas=(0.5,),
              steps=360, meet=260, every=20, replay=(0.0,), asked=64)
