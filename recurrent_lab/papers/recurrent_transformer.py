@@ -47,7 +47,7 @@ class Config:
 
 LAPTOP = dict(width=32, heads=4, length=16, batch=32, steps=1500, learning_rates=(0.001, 0.003),
               tokens=64, depth=3)
-QUICK = dict(LAPTOP, layers=("recurrent", "Transformer"), moduli=(2,), length=8, beyond=2, steps=120,
+QUICK = dict(LAPTOP, layers=("recurrent",), moduli=(2,), length=8, beyond=2, steps=120,
              learning_rates=(0.003,), tokens=4, depth=1, large=(1e6,))
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #e580fe8f
