@@ -775,6 +775,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                          'recurrent_lab/papers/griffin_hawk.py'),
                                                    'recurrent_lab.papers.griffin_hawk.scan_and_loop': ( 'papers/recurrent/griffin_hawk.html#scan_and_loop',
                                                                                                         'recurrent_lab/papers/griffin_hawk.py'),
+                                                   'recurrent_lab.papers.griffin_hawk.seen_at_every_place': ( 'papers/recurrent/griffin_hawk.html#seen_at_every_place',
+                                                                                                              'recurrent_lab/papers/griffin_hawk.py'),
                                                    'recurrent_lab.papers.griffin_hawk.sliding_windows': ( 'papers/recurrent/griffin_hawk.html#sliding_windows',
                                                                                                           'recurrent_lab/papers/griffin_hawk.py'),
                                                    'recurrent_lab.papers.griffin_hawk.task_problem': ( 'papers/recurrent/griffin_hawk.html#task_problem',
