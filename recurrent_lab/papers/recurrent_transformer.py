@@ -39,9 +39,9 @@ class Config:
     seeds: int = 5
     width: int = 1408; heads: int = 22
     layers: tuple = ("recurrent", "recurrent, context 1", "Transformer")
-    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4     # tested on `beyond` times the length
+    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4  # tested on `beyond` times the length
     batch: int = 512; steps: int = 25_000; learning_rates: tuple = (0.001, 0.00316, 0.01)
-    tokens: int = 512; depth: int = 12                             # in tiles; of the Transformer emulated
+    tokens: int = 512; depth: int = 12  # in tiles; of the Transformer that is emulated
     large: tuple = (1e2, 1e4, 1e6)
 
 
@@ -117,7 +117,7 @@ def by_steps(layer: RecurrentTransformerLayer, x: Float[Array, "N D"]) -> Float[
 @eqx.filter_jit
 def outputs_and_gradients(form: Callable, layers: RecurrentTransformerLayer,
                           x: Float[Array, "R N D"]) -> tuple[Array, PyTree]:
-    "Outputs (R, N, D) of R stacked layers in one of the two forms; gradients in weights and inputs."
+    "Outputs (R, N, D) of R stacked layers in one of the forms; gradients in weights and inputs."
     def objective(given: tuple) -> tuple[Array, Array]:
         z = form(*given)
         return jnp.cos(z).sum(), z
