@@ -39,7 +39,7 @@ class Config:
     seeds: int = 5
     width: int = 1408; heads: int = 22
     layers: tuple = ("recurrent", "recurrent, context 1", "Transformer")
-    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4  # tested on `beyond` times the length
+    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4  # tested on `beyond` times `length`
     batch: int = 512; steps: int = 25_000; learning_rates: tuple = (0.001, 0.00316, 0.01)
     tokens: int = 512; depth: int = 12  # in tiles; of the Transformer that is emulated
     large: tuple = (1e2, 1e4, 1e6)
