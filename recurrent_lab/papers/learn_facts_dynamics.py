@@ -33,7 +33,8 @@ class Config:
     "The paper's sizes; `meet` is the step from which on new people may be read about."
     seeds: int = 5
     models: tuple = ("Transformer", "Griffin")
-    individuals: tuple = (4_096, 16_384, 65_536, 262_144); strangers: int = 16_384; new: int = 16_384
+    individuals: tuple = (4_096, 16_384, 65_536, 262_144)
+    strangers: int = 16_384; new: int = 16_384
     attributes: int = 6; values: int = 200; phrases: int = 25
     alphas: tuple = (0.5, 1.0)
     width: int = 512; depth: int = 8; heads: int = 8
@@ -86,14 +87,14 @@ def reading_weights(cfg: Config, world: World, hyper: dict,
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #06d9255e
 def questions(cfg: Config, world: World) -> Callable:
-    "The evaluation: loss, accuracy and entropy (nats) of the values for each group of `asked_about`."
+    "The evaluation: loss, accuracy, entropy (nats) of the values for each group of `asked_about`."
     def evaluate(state: State, hyper: dict) -> dict:
         def answer(w):
             words = batch(world, state.aux, w, cfg.asked, key=random.key(state.t))
             return value_metrics(world, logits(state.model, words), words)
 
         groups = asked_about(cfg, world, hyper)
-        answers = jax.lax.map(answer, jnp.stack(list(groups.values())))         # one after the other
+        answers = jax.lax.map(answer, jnp.stack(list(groups.values())))        # one after the other
         return {f"{group}_{what}": answers[what][i]
                 for i, group in enumerate(groups) for what in answers}
 
@@ -101,7 +102,7 @@ def questions(cfg: Config, world: World) -> Callable:
 
 
 def facts_problem(cfg: Config, world: World, config: GriffinConfig) -> Problem:
-    "Biographies of a world, read by a model of `config`; the world's people are drawn with the model."
+    "Biographies, read by a model of `config`; the world's people are drawn with the model."
     def make(hyper, *, key):
         return (Griffin(config, key=random.fold_in(key, 0)),
                 people(world, key=random.fold_in(key, 1)))
@@ -111,11 +112,12 @@ def facts_problem(cfg: Config, world: World, config: GriffinConfig) -> Problem:
         return batch(world, everyone, w, cfg.batch, key=key)
 
     return Problem(make, next_token(read, partial(value_metrics, world)),
-                   lambda hyper: optax.adamw(cfg.rate, weight_decay=cfg.decay), questions(cfg, world))
+                   lambda hyper: optax.adamw(cfg.rate, weight_decay=cfg.decay),
+                   questions(cfg, world))
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #a648fc6b
 def marginal_entropies(world: World, everyone: People, runs):
-    "DataFrame, a run a row: H in nats of what it reads at first (H) and of its people alike (H_known)."
+    "DataFrame, a run a row, in nats: H of what it reads at first, H_known of its people alike."
     import pandas as pd
 
     def both(everyone: People, hyper: dict) -> dict:
@@ -128,11 +130,11 @@ def marginal_entropies(world: World, everyone: People, runs):
 
 
 def in_units_of_entropy(table, entropies):
-    "The table with its losses over `entropies`: on what is read, the known, strangers; and `doubt`."
+    "The table with its losses over `entropies`, and `doubt`, the entropy of what is predicted."
     table = table.merge(entropies, on=["model", "run"])
     return table.assign(read=table.loss / table.H, known=table.known_loss / table.H_known,
                         stranger=table.stranger_loss / table.H_known,
-                        doubt=table.stranger_entropy / table.H_known)   # entropy of what is predicted
+                        doubt=table.stranger_entropy / table.H_known)
 
 
 def first_below(table, column: str, bound: float, by: list[str]):

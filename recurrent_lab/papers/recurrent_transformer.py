@@ -39,9 +39,9 @@ class Config:
     seeds: int = 5
     width: int = 1408; heads: int = 22
     layers: tuple = ("recurrent", "recurrent, context 1", "Transformer")
-    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4     # tested on `beyond` times the length
+    moduli: tuple = (2, 5); length: int = 512; beyond: int = 4  # tested on `beyond` times `length`
     batch: int = 512; steps: int = 25_000; learning_rates: tuple = (0.001, 0.00316, 0.01)
-    tokens: int = 512; depth: int = 12                             # in tiles; of the Transformer emulated
+    tokens: int = 512; depth: int = 12  # in tiles; of the Transformer that is emulated
     large: tuple = (1e2, 1e4, 1e6)
 
 
@@ -51,7 +51,8 @@ QUICK = dict(LAPTOP, layers=("recurrent",), moduli=(2,), length=8, beyond=2, ste
              learning_rates=(0.003,), tokens=4, depth=1, large=(1e6,))
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #e580fe8f
-LAYERS = {"recurrent": {}, "recurrent, context 1": {"context": 1}, "Transformer": {"recurrent": False}}
+LAYERS = {"recurrent": {}, "recurrent, context 1": {"context": 1},
+          "Transformer": {"recurrent": False}}
 
 
 def sums_problem(cfg: Config, layer: str, p: int) -> Problem:
@@ -66,11 +67,13 @@ def sums_problem(cfg: Config, layer: str, p: int) -> Problem:
     def optimizer(hyper):
         return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(hyper["lr"]))
 
-    return Problem(make, supervised(lambda key: draw(cfg.batch, key=key), forward=first_output), optimizer)
+    loss = supervised(lambda key: draw(cfg.batch, key=key), forward=first_output)
+    return Problem(make, loss, optimizer)
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #b4e3668d
 @eqx.filter_jit
-def right_answers(models: PyTree, x: Int[Array, "B T"], y: Int[Array, "B T"]) -> Float[Array, "R T"]:
+def right_answers(models: PyTree, x: Int[Array, "B T"],
+                  y: Int[Array, "B T"]) -> Float[Array, "R T"]:
     "The share of right answers of R stacked models at each position."
     def guess(model: PyTree) -> Int[Array, "B T"]:
         return jax.vmap(lambda words: model(words)[0].argmax(-1))(x)
@@ -88,7 +91,8 @@ def accuracy_by_position(models: PyTree, runs, p: int, length: int):
 
 def parameters(models: PyTree) -> int:
     "How many numbers one of R stacked models has."
-    return sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(eqx.filter(models, eqx.is_array)))
+    arrays = jax.tree.leaves(eqx.filter(models, eqx.is_array))
+    return sum(math.prod(array.shape[1:]) for array in arrays)
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #8554141b
 @partial(jax.jit, static_argnums=0)
@@ -113,12 +117,13 @@ def by_steps(layer: RecurrentTransformerLayer, x: Float[Array, "N D"]) -> Float[
 @eqx.filter_jit
 def outputs_and_gradients(form: Callable, layers: RecurrentTransformerLayer,
                           x: Float[Array, "R N D"]) -> tuple[Array, PyTree]:
-    "Outputs (R, N, D) of R stacked layers in one of the two forms; gradients in weights and inputs."
+    "Outputs (R, N, D) of R stacked layers in one of the forms; gradients in weights and inputs."
     def objective(given: tuple) -> tuple[Array, Array]:
         z = form(*given)
         return jnp.cos(z).sum(), z
 
-    (_, z), gradients = eqx.filter_vmap(eqx.filter_value_and_grad(objective, has_aux=True))((layers, x))
+    both = eqx.filter_vmap(eqx.filter_value_and_grad(objective, has_aux=True))
+    (_, z), gradients = both((layers, x))
     return z, gradients
 
 
@@ -129,7 +134,8 @@ def largest_gap(a: PyTree, b: PyTree) -> Float[np.ndarray, " R"]:
     return np.max([largest(one - other) / largest(other) for one, other in pairs], axis=0)
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #2d990bc8
-def tiles_met(layer: RecurrentTransformerLayer, x: Float[Array, "N D"]) -> Int[np.ndarray, "tiles 2"]:
+def tiles_met(layer: RecurrentTransformerLayer,
+              x: Float[Array, "N D"]) -> Int[np.ndarray, "tiles 2"]:
     "How many queries met how many keys in each tile that was computed; N a power of two."
     met = []
 
@@ -152,7 +158,8 @@ def transformer_and_emulation(cfg: Config, large: Float[Array, ""], *,
                               key: Key[Array, ""]) -> tuple[Array, Array]:
     "Logits (tokens, 5): of a recurrent Transformer, of the random Transformer that it emulates."
     k_model, k_words = random.split(key)
-    plain = RecurrentTransformer(5, width=16, depth=cfg.depth, num_heads=2, recurrent=False, key=k_model)
+    plain = RecurrentTransformer(5, width=16, depth=cfg.depth, num_heads=2, recurrent=False,
+                                 key=k_model)
     plain = constant_norms(plain, large)
     words = random.randint(k_words, (cfg.tokens,), 0, 5)
     return emulate_transformer(plain)(words)[0], plain(words)[0]
