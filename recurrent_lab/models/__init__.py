@@ -3,7 +3,6 @@ from .algebra import *
 from .attention import *
 from .emulation import *
 from ._generate import *
-from .gram import *
 from .griffin import *
 from .griffin_config import *
 from .griffin_files import *

@@ -9,8 +9,8 @@ from ._ademamix import (AcceleratedSGDState, SimplifiedAdEMAMixState, accelerate
                         simplified_ademamix)
 from ._cautious import (cautious, cautious_adamw, correct_updates, grams, mask_disagreement,
                         scale_by_grams, take_sign)
-from ._gauss_newton import (gauss_newton, gauss_newton_cg, line_search, line_searched,
-                            scale_by_gauss_newton, solve_batch_system)
+from ._gauss_newton import (conjugate_gradients, gauss_newton, gauss_newton_cg, line_search,
+                            line_searched, scale_by_gauss_newton, solve_batch_system)
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
 from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat,

@@ -15,7 +15,8 @@ from jaxtyping import Array, Float, PyTree
 from ._leafwise import Transformation, check_range, widen
 
 # %% auto #0
-__all__ = ['solve_batch_system', 'gauss_newton', 'gauss_newton_cg', 'line_search', 'line_searched', 'scale_by_gauss_newton']
+__all__ = ['solve_batch_system', 'gauss_newton', 'conjugate_gradients', 'gauss_newton_cg', 'line_search', 'line_searched',
+           'scale_by_gauss_newton']
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #7188138b
 def solve_batch_system(kernel: Float[Array, "n n"], Q: Float[Array, "B C C"], r: Float[Array, "n"],
@@ -50,6 +51,25 @@ def gauss_newton(predict: Callable[[PyTree], Float[Array, "B C"]], loss: Callabl
     d = [(x[layer] @ j).reshape(p.shape) for layer, j, (_, p) in zip(layers, J, paths)]
     return tree.unflatten(d)
 
+# %% ../../nbs/optimizers/gauss_newton.ipynb #66a1d1d1
+def conjugate_gradients(product: Callable[[PyTree], PyTree], g: PyTree, iterations: int) -> PyTree:
+    """The tree x with `product(x) = g`, symmetric and positive, after so many iterations from 0. Once the
+    residual is 0 it stays. A scan: jax.scipy's `while` inside of another loop, as that of a training,
+    gives wrong numbers on a CPU (jaxlib 0.10.2)."""
+    def iterate(carry, _):
+        x, residual, p, square = carry
+        Hp = product(p)
+        curvature = optax.tree.vdot(p, Hp)
+        rate = jnp.where(curvature > 0, square / jnp.where(curvature > 0, curvature, 1), 0)
+        x = optax.tree.add_scale(x, rate, p)
+        residual = optax.tree.add_scale(residual, -rate, Hp)
+        new = optax.tree.vdot(residual, residual)
+        ratio = jnp.where(square > 0, new / jnp.where(square > 0, square, 1), 0)
+        return (x, residual, optax.tree.add_scale(residual, ratio, p), new), None
+
+    start = optax.tree.zeros_like(g), g, g, optax.tree.vdot(g, g)
+    return jax.lax.scan(iterate, start, None, iterations)[0][0]
+
 # %% ../../nbs/optimizers/gauss_newton.ipynb #8346cb22
 def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
                     loss: Callable[[Array, Array], Array], params: PyTree, targets: Array,
@@ -73,7 +93,7 @@ def gauss_newton_cg(predict: Callable[[PyTree], Float[Array, "B C"]],
             return optax.tree.add_scale(Hv, damping, v)
 
         g, = pull(jax.grad(total)(z))
-        d |= jax.scipy.sparse.linalg.cg(product, g, tol=0, maxiter=iterations)[0]
+        d |= conjugate_gradients(product, g, iterations)
     return tree.unflatten(d[path] for path in whole)
 
 # %% ../../nbs/optimizers/gauss_newton.ipynb #bebfd087
