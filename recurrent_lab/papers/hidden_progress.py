@@ -37,20 +37,20 @@ class Config:
     steps: int = 100_000; every: int = 100
     sizes: tuple = ((30, 3), (60, 3), (90, 3), (30, 4), (30, 5), (30, 6))
     hidden_n: int = 50; hidden_batch: int = 1024; hidden_steps: int = 20_000
-    variants_n: int = 30
+    variants_n: int = 30; variant_steps: int = 100_000
     variants: tuple = ("Gaussian", "signs", "2-sparse", "logistic", "square", "10 neurons",
                        "1000 cubes", "zigzag neuron", "sine neuron", "PolyNet")
     samples: tuple = (300, 500, 1000); decay: float = 0.01; sample_steps: int = 100_000
     factor_bits: tuple = (10, 30, 100); flow_batch: int = 16_384; flow_step: float = 0.005
 
 
-LAPTOP = dict(seeds=10, steps=2500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
+LAPTOP = dict(seeds=10, steps=3500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
               sizes=((10, 2), (20, 2), (40, 2), (10, 3), (20, 3), (30, 3), (40, 3),
-                     (10, 4), (15, 4), (20, 4)), variants_n=20, sample_steps=12_500,
-              flow_batch=8192, flow_step=0.01)
+                     (10, 4), (15, 4), (20, 4)), variants_n=20, variant_steps=2500, sample_steps=12_500,
+              flow_batch=4096, flow_step=0.01)
 QUICK = dict(LAPTOP, seeds=4, n=20, steps=1500, hidden_n=20, hidden_steps=800,
              sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12,
-             variants=("PolyNet",), samples=(300, 1000), sample_steps=500,
+             variants=("PolyNet",), variant_steps=600, samples=(300, 1000), sample_steps=500,
              factor_bits=(10, 30), flow_batch=2048)
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #533013fe
