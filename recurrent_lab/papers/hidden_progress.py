@@ -46,8 +46,8 @@ class Config:
 
 LAPTOP = dict(seeds=10, steps=3500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
               sizes=((10, 2), (20, 2), (40, 2), (10, 3), (20, 3), (30, 3), (40, 3),
-                     (10, 4), (15, 4), (20, 4)), variants_n=20, variant_steps=2500, sample_steps=12_500,
-              flow_batch=4096, flow_step=0.01)
+                     (10, 4), (15, 4), (20, 4)), variants_n=20, variant_steps=2500,
+              sample_steps=12_500, flow_batch=4096, flow_step=0.01)
 QUICK = dict(LAPTOP, seeds=4, n=20, steps=1500, hidden_n=20, hidden_steps=800,
              sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12,
              variants=("PolyNet",), variant_steps=600, samples=(300, 1000), sample_steps=500,
