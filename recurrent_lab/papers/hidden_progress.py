@@ -23,7 +23,8 @@ from ..training import Problem, State
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'Config', 'parity_points', 'relu_start', 'bit_movement', 'relative_movement', 'measure_progress',
            'parity_problem', 'logistic', 'squared', 'variant_problem', 'flow_weight', 'sign_error', 'plateau_share',
-           'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'half_plateau', 'draw_progress']
+           'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'half_plateau', 'seeds_as_one_line',
+           'draw_progress']
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -204,6 +205,13 @@ def half_plateau(table, every: int):
     "Series by seed: half of the first step with 60 % accuracy, rounded down to a logged step."
     return table[table.accuracy >= 0.6].groupby("seed").step.min() // (2 * every) * every
 
+
+def seeds_as_one_line(table, x: str, y: str):
+    "The columns `x` and `y` of all seeds, one after the other with NaN between them, for one line."
+    wide = table.pivot(index=x, columns="seed", values=y)                           # (x, seeds)
+    gap = np.full((1, wide.shape[1]), np.nan)
+    return np.tile([*wide.index, np.nan], wide.shape[1]), np.concatenate([wide, gap]).T.ravel()
+
 # %% ../../nbs/papers/features/hidden_progress.ipynb #e025900f
 def draw_progress(n: int = 16, k: int = 3, width: int = 50, rate: float = 0.1):
     "Figure of accuracy and relative movement of four seeds in 600 steps."
@@ -211,7 +219,7 @@ def draw_progress(n: int = 16, k: int = 3, width: int = 50, rate: float = 0.1):
     from recurrent_lab.training import grid, train
     problem = parity_problem(relu_start(n, width), n, batch=128, rate=rate)
     runs = grid(n=[n], k=[k], noise=[0.0], seed=range(4))
-    table = train(problem, runs, steps=600, every=40).table
+    table = train(problem, runs, steps=600, every=60).table
     both = table.melt(["seed", "step"], ["accuracy", "movement"], "measure")
     return figures.curves(both, "step", "value", by="measure", logy=True, ylabel="", scale="toy",
                           title=f"{k} of {n} bits, {width} neurons, rate {rate}")
