@@ -825,6 +825,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                   'recurrent_lab/papers/hidden_progress.py'),
                                                       'recurrent_lab.papers.hidden_progress.relu_start': ( 'papers/features/hidden_progress.html#relu_start',
                                                                                                            'recurrent_lab/papers/hidden_progress.py'),
+                                                      'recurrent_lab.papers.hidden_progress.seeds_as_one_line': ( 'papers/features/hidden_progress.html#seeds_as_one_line',
+                                                                                                                  'recurrent_lab/papers/hidden_progress.py'),
                                                       'recurrent_lab.papers.hidden_progress.sign_error': ( 'papers/features/hidden_progress.html#sign_error',
                                                                                                            'recurrent_lab/papers/hidden_progress.py'),
                                                       'recurrent_lab.papers.hidden_progress.squared': ( 'papers/features/hidden_progress.html#squared',

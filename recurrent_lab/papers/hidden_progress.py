@@ -23,7 +23,8 @@ from ..training import Problem, State
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'Config', 'parity_points', 'relu_start', 'bit_movement', 'relative_movement', 'measure_progress',
            'parity_problem', 'logistic', 'squared', 'variant_problem', 'flow_weight', 'sign_error', 'plateau_share',
-           'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'half_plateau', 'draw_progress']
+           'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'half_plateau', 'seeds_as_one_line',
+           'draw_progress']
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -37,20 +38,20 @@ class Config:
     steps: int = 100_000; every: int = 100
     sizes: tuple = ((30, 3), (60, 3), (90, 3), (30, 4), (30, 5), (30, 6))
     hidden_n: int = 50; hidden_batch: int = 1024; hidden_steps: int = 20_000
-    variants_n: int = 30
+    variants_n: int = 30; variant_steps: int = 100_000
     variants: tuple = ("Gaussian", "signs", "2-sparse", "logistic", "square", "10 neurons",
                        "1000 cubes", "zigzag neuron", "sine neuron", "PolyNet")
     samples: tuple = (300, 500, 1000); decay: float = 0.01; sample_steps: int = 100_000
     factor_bits: tuple = (10, 30, 100); flow_batch: int = 16_384; flow_step: float = 0.005
 
 
-LAPTOP = dict(seeds=10, steps=2500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
+LAPTOP = dict(seeds=10, steps=3500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
               sizes=((10, 2), (20, 2), (40, 2), (10, 3), (20, 3), (30, 3), (40, 3),
-                     (10, 4), (15, 4), (20, 4)), variants_n=20, sample_steps=12_500,
-              flow_batch=8192, flow_step=0.01)
+                     (10, 4), (15, 4), (20, 4)), variants_n=20, variant_steps=2500,
+              sample_steps=12_500, flow_batch=4096, flow_step=0.01)
 QUICK = dict(LAPTOP, seeds=4, n=20, steps=1500, hidden_n=20, hidden_steps=800,
              sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12,
-             variants=("PolyNet",), samples=(300, 1000), sample_steps=500,
+             variants=("PolyNet",), variant_steps=600, samples=(300, 1000), sample_steps=500,
              factor_bits=(10, 30), flow_batch=2048)
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #533013fe
@@ -204,6 +205,13 @@ def half_plateau(table, every: int):
     "Series by seed: half of the first step with 60 % accuracy, rounded down to a logged step."
     return table[table.accuracy >= 0.6].groupby("seed").step.min() // (2 * every) * every
 
+
+def seeds_as_one_line(table, x: str, y: str):
+    "The columns `x` and `y` of all seeds, one after the other with NaN between them, for one line."
+    wide = table.pivot(index=x, columns="seed", values=y)                           # (x, seeds)
+    gap = np.full((1, wide.shape[1]), np.nan)
+    return np.tile([*wide.index, np.nan], wide.shape[1]), np.concatenate([wide, gap]).T.ravel()
+
 # %% ../../nbs/papers/features/hidden_progress.ipynb #e025900f
 def draw_progress(n: int = 16, k: int = 3, width: int = 50, rate: float = 0.1):
     "Figure of accuracy and relative movement of four seeds in 600 steps."
@@ -211,7 +219,7 @@ def draw_progress(n: int = 16, k: int = 3, width: int = 50, rate: float = 0.1):
     from recurrent_lab.training import grid, train
     problem = parity_problem(relu_start(n, width), n, batch=128, rate=rate)
     runs = grid(n=[n], k=[k], noise=[0.0], seed=range(4))
-    table = train(problem, runs, steps=600, every=40).table
+    table = train(problem, runs, steps=600, every=60).table
     both = table.melt(["seed", "step"], ["accuracy", "movement"], "measure")
     return figures.curves(both, "step", "value", by="measure", logy=True, ylabel="", scale="toy",
                           title=f"{k} of {n} bits, {width} neurons, rate {rate}")
