@@ -56,11 +56,10 @@ QUICK = dict(LAPTOP, seeds=3, optimizers=("SOAP",), newton_steps=15, steps=120, 
              rates=(0.03, 0.1), dampings=(0.001, 0.01), batch=64, cg=6, lm_newton_steps=8,
              lm_targets=(3.6, 3.4), lm_dampings=(0.03,), lm_optimizers=("full",), timings=0)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #b0d3d929
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #25925d75
 def make_network(cfg: Config, gain: float, *, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:
     "The weights of f by layer: W normal of deviation gain / √inputs, b zero."
-    d, h = cfg.inputs, cfg.hidden
-    sizes = {"one": (d, h), "two": (h, h), "out": (h, 1)}
+    sizes = {"one": (cfg.inputs, cfg.hidden), "two": (cfg.hidden,) * 2, "out": (cfg.hidden, 1)}
     return {layer: {"W": gain * jax.random.normal(k, (m, n)) / m ** 0.5, "b": jnp.zeros(n)}
             for k, (layer, (m, n)) in zip(jax.random.split(key, 3), sizes.items())}
 
@@ -86,7 +85,7 @@ def make_student(cfg: Config) -> Callable:
         return make_network(cfg, 1.0, key=k_student), (x, (y - y.mean()) / y.std())
     return make
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #180fdfdf
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #1c7cb1f5
 SEARCHED = (*(2.0 ** -k for k in range(-1, 12)), 0.0)  # the rates that a line search tries
 
 
@@ -119,7 +118,7 @@ def student_problem(cfg: Config, name: str) -> Problem:
     return Problem(make_student(cfg), full_batch(objective),
                    partial(student_optimizer, cfg, name), extra=extra)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #bd845add
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #444e557b
 def make_transformer(cfg: Config) -> Callable:
     "How a run begins: a Griffin of 128 symbols with the blocks of the configuration."
     config = small_config(128, width=cfg.width, num_heads=cfg.heads, window=cfg.length,
@@ -147,7 +146,7 @@ def by_branch(params: PyTree) -> tuple[dict[str, dict[str, Array]], Callable]:
         return tree.unflatten([layers[branch(path)][path] for path in paths])
     return layers, back
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #643e27f9
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #4c7dd722
 def transformer_optimizer(cfg: Config, name: str, hyper: dict) -> optax.GradientTransformation:
     "The optimizer `name` of the Transformer; Gauss-Newton by `cg` products with each matrix."
     if name in ("AdamW", "Muon", "SOAP"):
@@ -178,7 +177,7 @@ def byte_problem(cfg: Config, name: str, data: UInt8[Array, " bytes"]) -> Proble
     return Problem(make_transformer(cfg), next_token(draw),
                    partial(transformer_optimizer, cfg, name), extra=extra)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #6809ab44
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #ab3c0894
 def iterations_to(table, targets: tuple[float, ...]):
     "DataFrame: optimizer, trial, seed, target, `iterations` to it, and the loss at the `end`."
     keys = ["optimizer", "trial", "seed"]
@@ -210,7 +209,7 @@ def losses_of(table, trials: dict[str, float], points: int = 40):
     judged = table[(table.seed != TUNING_SEED) & table.step.isin(some)]
     return judged[judged.trial == judged.optimizer.map(trials)]
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #c47de39c
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #536b1b7b
 def dense_step(p: PyTree, x: Float[Array, "n d"], y: Float[Array, "n 1"], damping: float,
                layerwise: bool) -> Float[Array, " P"]:
     "The Gauss-Newton direction of all P weights of the student, with the matrix written out."
@@ -235,6 +234,7 @@ def steps_apart(p: PyTree, x: Float[Array, "n d"], y: Float[Array, "n 1"], dampi
             for name, d in found.items()}
 
 
+@jax.jit
 def least_squares_apart(x: Float[Array, "n d"], y: Float[Array, "n 1"]) -> Float[Array, ""]:
     "How far one step of a linear model, from weights of one, lands from the least squares."
     start, A = jnp.ones((x.shape[1] + 1, 1)), jnp.hstack([x, jnp.ones((len(x), 1))])
@@ -242,7 +242,7 @@ def least_squares_apart(x: Float[Array, "n d"], y: Float[Array, "n 1"]) -> Float
     least = jnp.linalg.lstsq(A, y)[0]
     return jnp.linalg.norm(landed - least) / jnp.linalg.norm(least)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #ef01565e
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #48724ab0
 def one_step(problem: Problem, static: PyTree, hyper: dict, arrays: PyTree) -> PyTree:
     "The arrays of a model, whose rest is `static`, after the first step of its training."
     model = eqx.combine(arrays, static)
