@@ -172,6 +172,6 @@ def draw_addition(p: int = 7, width: int = 24, rate: float = 0.02):
     from recurrent_lab.study import figures
     from recurrent_lab.training import grid, train
     problem = margin_problem(addition_task(p, width), steps=1000, rate=rate, strong=1e-3, weak=1e-5)
-    table = train(problem, grid(seed=range(4)), steps=1000, every=25).table
+    table = train(problem, grid(seed=range(4)), steps=1000, every=50).table
     return figures.curves(table, "step", "share", scale="toy", ylabel="margin / γ*",
                           title=f"Adding modulo {p} with {width} neurons, rate {rate}, four seeds")
