@@ -68,7 +68,8 @@ def rendered(figure, format: str) -> bytes:
                        metadata={"Date": None} if format == "svg" else {"Software": None})
     if format == "png":
         return buffer.getvalue()
-    shorter = re.sub(rb"(\d\.\d\d)\d+", rb"\1", buffer.getvalue())
+    hundredths = lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0])
+    shorter = re.sub(rb"<[^>]*>", hundredths, buffer.getvalue())              # not the words between
     shorter = re.sub(rb"\n +", b"\n", shorter)
     return re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), shorter)
 
