@@ -56,7 +56,7 @@ QUICK = dict(LAPTOP, seeds=3, optimizers=("SOAP",), newton_steps=15, steps=120, 
              rates=(0.03, 0.1), dampings=(0.001, 0.01), batch=64, cg=6, lm_newton_steps=8,
              lm_targets=(3.6, 3.4), lm_dampings=(0.03,), lm_optimizers=("full",), timings=0)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #3381ec0b
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #4bd9a901
 def make_network(cfg: Config, gain: float, *, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:
     "The weights of f by layer: W normal of deviation gain / √inputs, b zero."
     sizes = {"one": (cfg.inputs, cfg.hidden), "two": (cfg.hidden,) * 2, "out": (cfg.hidden, 1)}
@@ -85,7 +85,7 @@ def make_student(cfg: Config) -> Callable:
         return make_network(cfg, 1.0, key=k_student), (x, (y - y.mean()) / y.std())
     return make
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #777b520e
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #cc1e1662
 SEARCHED = (*(2.0 ** -k for k in range(-1, 12)), 0.0)  # the rates that a line search tries
 
 
@@ -118,7 +118,7 @@ def student_problem(cfg: Config, name: str) -> Problem:
     return Problem(make_student(cfg), full_batch(objective),
                    partial(student_optimizer, cfg, name), extra=extra)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #4e373538
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #addf6467
 def make_transformer(cfg: Config) -> Callable:
     "How a run begins: a Griffin of 128 symbols with the blocks of the configuration."
     config = small_config(128, width=cfg.width, num_heads=cfg.heads, window=cfg.length,
@@ -146,7 +146,7 @@ def by_branch(params: PyTree) -> tuple[dict[str, dict[str, Array]], Callable]:
         return tree.unflatten([layers[branch(path)][path] for path in paths])
     return layers, back
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #9a56f762
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #9be7f902
 def transformer_optimizer(cfg: Config, name: str, hyper: dict) -> optax.GradientTransformation:
     "The optimizer `name` of the Transformer; Gauss-Newton by `cg` products with each matrix."
     if name in ("AdamW", "Muon", "SOAP"):
@@ -177,7 +177,7 @@ def byte_problem(cfg: Config, name: str, data: UInt8[Array, " bytes"]) -> Proble
     return Problem(make_transformer(cfg), next_token(draw),
                    partial(transformer_optimizer, cfg, name), extra=extra)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #74d23d1b
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #3e519b48
 def iterations_to(table, targets: tuple[float, ...]):
     "DataFrame: optimizer, trial, seed, target, `iterations` to it, and the loss at the `end`."
     keys = ["optimizer", "trial", "seed"]
@@ -209,7 +209,7 @@ def losses_of(table, trials: dict[str, float], points: int = 30):
     judged = table[(table.seed != TUNING_SEED) & table.step.isin(some)]
     return judged[judged.trial == judged.optimizer.map(trials)]
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #e323727f
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #a186db60
 def dense_step(p: PyTree, x: Float[Array, "n d"], y: Float[Array, "n 1"], damping: float,
                layerwise: bool) -> Float[Array, " P"]:
     "The Gauss-Newton direction of all P weights of the student, with the matrix written out."
@@ -242,7 +242,7 @@ def least_squares_apart(x: Float[Array, "n d"], y: Float[Array, "n 1"]) -> Float
     least = jnp.linalg.lstsq(A, y)[0]
     return jnp.linalg.norm(landed - least) / jnp.linalg.norm(least)
 
-# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #a1dd5fa9
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #5e2ccb80
 def one_step(problem: Problem, static: PyTree, hyper: dict, arrays: PyTree) -> PyTree:
     "The arrays of a model, whose rest is `static`, after the first step of its training."
     model = eqx.combine(arrays, static)
