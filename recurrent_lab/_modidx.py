@@ -1662,6 +1662,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'recurrent_lab.study.code._read': ('study/code.html#_read', 'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code._read_file': ( 'study/code.html#_read_file',
                                                                                    'recurrent_lab/study/code.py'),
+                                          'recurrent_lab.study.code._sizes_below': ( 'study/code.html#_sizes_below',
+                                                                                     'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code.code_hash': ( 'study/code.html#code_hash',
                                                                                   'recurrent_lab/study/code.py'),
                                           'recurrent_lab.study.code.defining': ('study/code.html#defining', 'recurrent_lab/study/code.py'),

@@ -38,6 +38,8 @@ def compiler(scale: str) -> dict[str, str]:
     flags = [f"--xla_force_host_platform_device_count={cores()}"]
     if scale in ("quick", "laptop"):
         flags.append("--xla_backend_optimization_level=1")
+    if scale == "quick":
+        flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_llvm_disable_expensive_passes=true"]
     return {"XLA_FLAGS": " ".join(flags), "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 

@@ -34,7 +34,7 @@ def publish(paper: str, scale: str | None = None, committed: bool = True) -> Pat
         raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: "
                          "run it again")
     run = next(iter(claims.shown(notebook)), {"run": {}})["run"]
-    if run.get("code") != notebook_hash(p.study.file):
+    if run.get("code") != notebook_hash(p.study.file, scale=p.settings.scale):
         raise ValueError(f"the code that {paper} imports has changed since the run in {p.folder}: "
                          "run it again")
     if committed and (not run.get("git_commit") or run["git_commit"].endswith("-dirty")):

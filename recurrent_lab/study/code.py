@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from . import declaration
-from .settings import PACKAGE
+from .settings import PACKAGE, SCALES
 
 # %% auto #0
 __all__ = ['UNCOUNTED', 'parsed', 'normalized', 'imports', 'defining', 'modules', 'code_hash', 'notebook_hash']
@@ -24,15 +24,22 @@ def parsed(source: str) -> ast.Module:
     return ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M))
 
 
-def normalized(source: str) -> str:
-    "Python without magics, directives, comments, docstrings and formatting."
+def normalized(source: str, scale: str | None = None) -> str:
+    "Python without magics, directives, comments, docstrings, formatting and the sizes of scales below `scale`."
     tree = parsed(source)
+    tree.body = [node for node in tree.body if not _sizes_below(node, scale)]
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
                 body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
             node.body = body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+def _sizes_below(node: ast.stmt, scale: str | None) -> bool:
+    "Whether a statement is `QUICK = ...` or the like, the sizes of a scale smaller than `scale`."
+    smaller = SCALES[:SCALES.index(scale)] if scale else ()
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in map(str.upper, smaller)
 
 # %% ../../nbs/study/code.ipynb #d1b5c0b2
 UNCOUNTED = ("study.figures", "study.explore", "study.tree", "study.settings", "study.results", "study.timing",
@@ -105,19 +112,22 @@ def _defining_all(found: Iterable[tuple[str, list[str]]]) -> list[str]:
             for one in ([one for name in names for one in defining(module, name)] if names else [module])]
 
 # %% ../../nbs/study/code.ipynb #7e2358c2
-def code_hash(sources: Iterable[str], uncounted: Iterable[str] = UNCOUNTED) -> str:
-    "The hash of pieces of code and of the library modules they depend on, 16 hexadecimal digits."
+def code_hash(sources: Iterable[str], uncounted: Iterable[str] = UNCOUNTED, scale: str | None = None) -> str:
+    """The hash of pieces of code and of the library modules they depend on, 16 hexadecimal digits;
+    with `scale`, of what a run at that scale depends on."""
     whole = ast.Module([node for source in sources for node in parsed(source).body], [])
-    own, needed = [normalized(source) for source in sources], sorted(modules(whole, uncounted=uncounted))
-    library = [f"{module} {_normalized(_file(module), _file(module).stat().st_mtime_ns)}" for module in needed]
+    own = [normalized(source, scale) for source in sources]
+    needed = sorted(modules(whole, uncounted=uncounted))
+    library = [f"{module} {_normalized(_file(module), scale, _file(module).stat().st_mtime_ns)}"
+               for module in needed]
     return hashlib.sha256("\0".join(own + library).encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=None)
-def _normalized(file: Path, changed: int) -> str:
-    return normalized(file.read_text(encoding="utf-8"))
+def _normalized(file: Path, scale: str | None, changed: int) -> str:
+    return normalized(file.read_text(encoding="utf-8"), scale)
 
 
-def notebook_hash(notebook: dict | Path, uncounted: Iterable[str] = UNCOUNTED) -> str:
-    "The hash of a notebook, given as its JSON or its file."
-    return code_hash(declaration.sources(notebook), uncounted)
+def notebook_hash(notebook: dict | Path, uncounted: Iterable[str] = UNCOUNTED, scale: str | None = None) -> str:
+    "The hash of a notebook, given as its JSON or its file; with `scale`, of what a run at that scale depends on."
+    return code_hash(declaration.sources(notebook), uncounted, scale)

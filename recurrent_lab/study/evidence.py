@@ -47,10 +47,11 @@ def published(root: Path, known: dict | None = None) -> list[dict]:
     `run`, its run's record, and `stale`, whether the code that made it has changed since."""
     found = []
     for name, study in (declarations(root) if known is None else known).items():
-        made, code = recorded(root, name), notebook_hash(study.file)
+        made = recorded(root, name)
         cells = {c["statement"]: c["cell"] for c in claims.shown(
             json.loads(study.file.read_text(encoding="utf-8")))}
         for scale in sorted(made, key="laptop".__ne__):
+            code = notebook_hash(study.file, scale=scale)
             found += [c | {"study": name, "cell": cells.get(c["statement"]),
                            "stale": c["run"].get("code") != code} for c in made[scale]]
     return found

@@ -59,7 +59,7 @@ class Study:
         if not self.settings.folder:
             return None
         return (self.settings.runs / self.name / (scale.label(self.scale, self.overrides) + ".checkpoints")
-                / notebook_hash(self.file) / part)
+                / notebook_hash(self.file, scale=self.scale) / part)
 
     @cached_property
     def file(self) -> Path | None:
@@ -149,7 +149,7 @@ class Study:
         """The machine, the versions, the commit and the code, asked for once."""
         return dict(machine=results.machine(), **results.versions(),
                     git_commit=results.commit(self.settings.root, self.file),
-                    code=notebook_hash(self.file) if self.file else "")
+                    code=notebook_hash(self.file, scale=self.scale) if self.file else "")
 
 # %% ../../nbs/study/study.ipynb #85d473e8
 def _prepare(s) -> None:
