@@ -6,12 +6,14 @@ Modules:
 - `recurrent_lab.models.attention`: Local multi-query attention with rotary positions, in time and memory linear in the length (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.models.emulation`: Weights with which a recurrent Transformer computes what a given Transformer, or a given RNN, computes (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.feedback_attention`: Attention to a layer's own outputs, computed in tiles: each key is read from memory log N times instead of N (Oncescu et al. 2026, arXiv 2604.21215).
+- `recurrent_lab.models.gated_rnn`: LSTM and GRU, the gated recurrent networks of 1997 and 2014, with all products with the input taken out of the loop (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
 - `recurrent_lab.models.griffin`: Hawk, Griffin and RecurrentGemma: language models of gated linear recurrences and local attention (De et al. 2024, arXiv 2402.19427; Botev et al. 2024, arXiv 2404.07839).
 - `recurrent_lab.models.griffin_config`: Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
 - `recurrent_lab.models.griffin_files`: RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.
 - `recurrent_lab.models.griffin_names`: The names of RecurrentGemma's parameters in flax, PyTorch and Hugging Face checkpoints, and the way between them.
 - `recurrent_lab.models.linear_memory`: A diagonal linear recurrence followed by a position-wise MLP, a universal sequence model (Orvieto et al. 2023, arXiv 2307.11888).
 - `recurrent_lab.models.lru`: LRU, the linear recurrent unit, and each step of the ablation from a vanilla RNN to it (Orvieto et al. 2023, arXiv 2303.06349).
+- `recurrent_lab.models.minimal_rnn`: minGRU and minLSTM: gated recurrent networks whose gates see the input alone, so that they are linear recurrences (Feng et al. 2024, arXiv 2410.01201).
 - `recurrent_lab.models.mlp`: Two-layer nets, single neurons and PolyNet for sparse parities, with ReLU, polynomial and oscillating activations (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.models.parity_transformer`: One layer of attention with a single query, and an MLP, for sparse parities (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.models.positionwise`: Position-wise layers of Griffin: linear and block-diagonal maps, RMSNorm, the gated MLP (De et al. 2024, arXiv 2402.19427).
