@@ -4,6 +4,7 @@ Modules:
 
 - `recurrent_lab.models.algebra`: Two-layer nets with power activations for group operations (`PairNet`) and for parities (`PowerNet`) (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.models.attention`: Local multi-query attention with rotary positions, in time and memory linear in the length (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.delta_net`: DeltaNet and Gated DeltaNet: fast weights that are corrected before they are written to, with negative eigenvalues on request (Yang et al. 2024, arXiv 2406.06484, 2412.06464; Grazzi et al. 2024, arXiv 2411.12537).
 - `recurrent_lab.models.emulation`: Weights with which a recurrent Transformer computes what a given Transformer, or a given RNN, computes (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.feedback_attention`: Attention to a layer's own outputs, computed in tiles: each key is read from memory log N times instead of N (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.gated_rnn`: LSTM and GRU, the gated recurrent networks of 1997 and 2014, with all products with the input taken out of the loop (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
@@ -11,16 +12,20 @@ Modules:
 - `recurrent_lab.models.griffin_config`: Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
 - `recurrent_lab.models.griffin_files`: RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.
 - `recurrent_lab.models.griffin_names`: The names of RecurrentGemma's parameters in flax, PyTorch and Hugging Face checkpoints, and the way between them.
+- `recurrent_lab.models.linear_attention`: Linear attention with decay, and the delta rule, computed in chunks by matrix products (Dao & Gu 2024, arXiv 2405.21060; Yang et al. 2024, arXiv 2406.06484, 2412.06464).
 - `recurrent_lab.models.linear_memory`: A diagonal linear recurrence followed by a position-wise MLP, a universal sequence model (Orvieto et al. 2023, arXiv 2307.11888).
 - `recurrent_lab.models.lru`: LRU, the linear recurrent unit, and each step of the ablation from a vanilla RNN to it (Orvieto et al. 2023, arXiv 2303.06349).
+- `recurrent_lab.models.mamba2`: Mamba-2: a selective state space model with one decay for each head, which makes it attention with decay, computed in chunks (Dao & Gu 2024, arXiv 2405.21060).
 - `recurrent_lab.models.minimal_rnn`: minGRU and minLSTM: gated recurrent networks whose gates see the input alone, so that they are linear recurrences (Feng et al. 2024, arXiv 2410.01201).
 - `recurrent_lab.models.mlp`: Two-layer nets, single neurons and PolyNet for sparse parities, with ReLU, polynomial and oscillating activations (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.models.mlstm`: mLSTM, the matrix memory of xLSTM: exponential gates, a normaliser, and a stabiliser that leaves no trace (Beck et al. 2024, arXiv 2405.04517).
 - `recurrent_lab.models.parity_transformer`: One layer of attention with a single query, and an MLP, for sparse parities (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.models.positionwise`: Position-wise layers of Griffin: linear and block-diagonal maps, RMSNorm, the gated MLP (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.models.recurrent_transformer`: The recurrent Transformer: layers that attend to their own outputs, trained in tiles (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.rglru`: RG-LRU, the gated linear recurrence of Griffin and Hawk, its complex form, and the short convolution before it (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.models.rnn`: The vanilla RNN with the three initialisations of Pascanu et al. 2013 (arXiv 1211.5063).
 - `recurrent_lab.models.sequence`: Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
+- `recurrent_lab.models.state_space`: S4D and S5: diagonal linear systems in continuous time, discretised with a learned step and started from HiPPO (Gu et al. 2022, arXiv 2206.11893; Smith et al. 2023, arXiv 2208.04933).
 - `recurrent_lab.models.transformer`: The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.probes.certificates`: Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.probes.gradient_flow`: Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
