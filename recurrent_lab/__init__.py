@@ -21,6 +21,7 @@ Modules:
 - `recurrent_lab.models.mlstm`: mLSTM, the matrix memory of xLSTM: exponential gates, a normaliser, and a stabiliser that leaves no trace (Beck et al. 2024, arXiv 2405.04517).
 - `recurrent_lab.models.parity_transformer`: One layer of attention with a single query, and an MLP, for sparse parities (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.models.positionwise`: Position-wise layers of Griffin: linear and block-diagonal maps, RMSNorm, the gated MLP (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.recurrent_layers`: Every recurrent layer of the lab in one table: size of the state, parameters, operations per token, what it can follow; and any of them in the place of Griffin's RG-LRU.
 - `recurrent_lab.models.recurrent_transformer`: The recurrent Transformer: layers that attend to their own outputs, trained in tiles (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.rglru`: RG-LRU, the gated linear recurrence of Griffin and Hawk, its complex form, and the short convolution before it (De et al. 2024, arXiv 2402.19427).
 - `recurrent_lab.models.rnn`: The vanilla RNN with the three initialisations of Pascanu et al. 2013 (arXiv 1211.5063).

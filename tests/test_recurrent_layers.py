@@ -1,4 +1,5 @@
 """One protocol for every recurrent layer: whole == chunks == steps, resets == separate documents, from any state."""
+from functools import partial
 from typing import get_args
 
 import equinox as eqx
@@ -9,14 +10,20 @@ import pytest
 from jax import lax, random
 
 from recurrent_lab.models.attention import LocalAttention
+from recurrent_lab.models.delta_net import DeltaNet
+from recurrent_lab.models.gated_rnn import GRU, LSTM
 from recurrent_lab.models.griffin import RecurrentBlock, ResidualBlock
 from recurrent_lab.models.griffin_config import small_config
 from recurrent_lab.models.linear_memory import LinearMemory
 from recurrent_lab.models.lru import LRU, Form
+from recurrent_lab.models.mamba2 import Mamba2
+from recurrent_lab.models.minimal_rnn import MinGRU, MinLSTM
+from recurrent_lab.models.mlstm import MLSTM
 from recurrent_lab.models.recurrent_transformer import RecurrentTransformerLayer
 from recurrent_lab.models.rglru import RGLRU, TemporalConv
 from recurrent_lab.models.rnn import RNN, Init
-from recurrent_lab.models.sequence import recurrence_labels
+from recurrent_lab.models.sequence import SequenceModel, recurrence_labels
+from recurrent_lab.models.state_space import S4D, S5
 
 WIDTH = 4
 GRIFFIN = small_config(8, width=WIDTH, num_heads=1, window=6)
@@ -31,30 +38,126 @@ LAYERS |= {"recurrent Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, key=r
            "Transformer": RecurrentTransformerLayer(WIDTH, 2, 6, recurrent=False, key=random.key(3))}
 
 
-@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-def test_protocol(layer, T=23, cut=9):
-    close = lambda a, b: jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), a, b)
-    call, x = eqx.filter_jit(layer), random.normal(random.key(4), (T, WIDTH))
-    _, start = call(random.normal(random.key(5), (7, WIDTH)))
+def moved(layer):
+    "Every parameter moved away from its initial value, so that none is zero."
+    leaves, structure = jax.tree.flatten(layer)
+    moves = zip(leaves, random.split(random.key(2), len(leaves)))
+    return jax.tree.unflatten(structure, [p + 0.2 * random.normal(k, p.shape) if eqx.is_array(p) else p for p, k in moves])
+
+
+heads = dict(heads=2, key_dim=3, value_dim=2, chunk=5, key=random.key(3))
+NEW = {"minGRU": MinGRU(WIDTH, WIDTH, key=random.key(3)), "minLSTM": MinLSTM(WIDTH, WIDTH, key=random.key(3)),
+       "GRU": GRU(WIDTH, WIDTH, key=random.key(3)), "LSTM": LSTM(WIDTH, WIDTH, key=random.key(3)),
+       "S4D": S4D(WIDTH, 3, start="inv", key=random.key(3)), "S5": S5(WIDTH, 6, blocks=2, key=random.key(3)),
+       "Mamba-2": Mamba2(WIDTH, **heads), "DeltaNet": DeltaNet(WIDTH, **heads), "mLSTM": MLSTM(WIDTH, **heads),
+       "Gated DeltaNet": DeltaNet(WIDTH, gated=True, negative=True, **heads)}
+LAYERS |= {name: moved(layer) for name, layer in NEW.items()}
+BY_GRADIENT = [*NEW, "LRU lru", "linear memory 3", "RG-LRU", "CG-LRU"]            # what a network is built of
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}    # these tests compile, and hardly run
+
+
+def close(a, b, tolerance=1e-4):
+    "Leaf by leaf, relative to the largest entry of the leaf."
+    for a, b in zip(map(np.asarray, jax.tree.leaves(a)), map(np.asarray, jax.tree.leaves(b)), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (0.1 + np.abs(b[np.isfinite(b)]).max(initial=0)))
+
+
+def apart(layer):
+    "The arrays of a layer, and what makes a layer of them."
+    arrays, rest = eqx.partition(layer, eqx.is_array)
+    return arrays, lambda arrays: eqx.combine(arrays, rest)
+
+
+def stepped(layer, x, start, reset):
+    "Step by step; a reset is a state from before the first step."
+    def advance(state, now):
+        x_t, new = now
+        state = jax.tree.map(lambda fresh, s: jnp.where(new, fresh, s), layer.init_state(), state)
+        return layer.step(x_t, state)[::-1]
+    end, y = lax.scan(advance, start, (x, reset))
+    return y, end
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_protocol(name, T=24, size=8):
+    "Whole == chunks == steps, from any state; what is packed by resets == its documents."
+    arrays, layer = apart(LAYERS[name])
+    call = jax.jit(lambda arrays, *given: layer(arrays)(*given), compiler_options=QUICK)
+    steps = jax.jit(lambda arrays, *given: stepped(layer(arrays), *given), compiler_options=QUICK)
+    x, none = random.normal(random.key(4), (T, WIDTH)), np.zeros(T, bool)
+    begin = LAYERS[name].init_state()
+    _, start = call(arrays, random.normal(random.key(5), (size, WIDTH)), begin)
     assert any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(start))
-    whole, end = call(x, start)
-    assert whole.shape == x.shape
+    reset = np.isin(np.arange(T), [size, 2 * size])
 
-    first, mid = call(x[:cut], start)
-    second, last = call(x[cut:], mid)
-    close(whole, jnp.concatenate([first, second])); close(end, last)
+    whole, end = call(arrays, x, start, none)
+    packed, last = call(arrays, x, start, reset)
+    assert whole.shape == x.shape and jax.tree.map(jnp.shape, end) == jax.tree.map(jnp.shape, start)
+    close((whole, end), steps(arrays, x, start, none)); close((packed, last), steps(arrays, x, start, reset))
 
-    last, steps = lax.scan(lambda state, x_t: layer.step(x_t, state)[::-1], start, x)
-    close(whole, steps); close(end, last)
+    chunks, documents, state, alone = [], [], start, start
+    for part in np.split(x, T // size):
+        (y, state), (z, alone) = call(arrays, part, state), call(arrays, part, alone)
+        chunks.append(y); documents.append(z)
+        after, alone = alone, begin
+    close((whole, end), (np.concatenate(chunks), state)); close((packed, last), (np.concatenate(documents), after))
 
-    reset = jnp.isin(jnp.arange(T), jnp.array([cut, cut + 5]))
-    packed, end = call(x, start, reset)
-    b, _ = call(x[cut : cut + 5])
-    c, last = call(x[cut + 5 :], layer.init_state())
-    close(packed, jnp.concatenate([first, b, c])); close(end, last)
-
-    empty, state = layer(x[:0], start)
+    empty, state = LAYERS[name](x[:0], start)
     assert empty.shape == (0, WIDTH); close(state, start)
+
+
+def test_no_state_is_the_state_before_the_first_step():
+    x = random.normal(random.key(4), (5, WIDTH))
+    for name in NEW: close(LAYERS[name](x), LAYERS[name](x, LAYERS[name].init_state()))
+
+
+@pytest.mark.parametrize("name", BY_GRADIENT)
+def test_gradients_and_batches_in_float64(name, T=12):
+    "A batch in float32, with resets, and its gradients, beside the same layer in float64, one sequence and one step at a time."
+    arrays, layer = apart(LAYERS[name])
+    x = random.normal(random.key(4), (2, T, WIDTH))
+    reset = np.array([np.zeros(T, bool), np.isin(np.arange(T), [5, 6])])
+    start = jax.jit(lambda arrays, x: layer(arrays)(x)[1], compiler_options=QUICK)(arrays, x[0, :3])
+
+    def loss(given, run, reset):
+        arrays, x, start = given
+        y, end = run(layer(arrays), x, start, reset)
+        ends = [jnp.abs(leaf) ** 2 for leaf in jax.tree.leaves(end) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        return jnp.cos(y).sum() + sum(map(jnp.sum, ends)), y
+
+    batch = lambda layer, x, start, reset: jax.vmap(layer, (0, None, 0))(x, start, reset)
+    one_by_one = lambda layer, x, start, reset: lax.map(lambda now: stepped(layer, now[0], start, now[1]), (x, reset))
+    gradient = lambda run: jax.jit(eqx.filter_value_and_grad(partial(loss, run=run, reset=reset), has_aux=True), compiler_options=QUICK)
+    mine = gradient(batch)((arrays, x, start))
+    double = {jnp.dtype("float32"): "float64", jnp.dtype("complex64"): "complex128"}
+    with jax.enable_x64():
+        exact = jax.tree.map(lambda v: v.astype(double.get(v.dtype, v.dtype)), (arrays, x, start))
+        exact = gradient(one_by_one)(exact)
+    assert mine[0][1].dtype == jnp.float32 and exact[0][1].dtype == jnp.float64
+    close(mine[0], exact[0]); close(mine[1], exact[1], 1e-3)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_bfloat16(name, T=12):
+    "Parameters and inputs in bfloat16: so are the outputs, while the state is kept in float32; whole and steps differ by rounding."
+    arrays, layer = apart(jax.tree.map(lambda p: p.astype(jnp.bfloat16), LAYERS[name]))
+    x, start = random.normal(random.key(4), (T, WIDTH), jnp.bfloat16), layer(arrays).init_state()
+    both = jax.jit(lambda arrays, x, start: (layer(arrays)(x, start), stepped(layer(arrays), x, start, np.zeros(T, bool))),
+                   compiler_options=QUICK)
+    (y, end), (steps, _) = both(arrays, x, start)
+    kept = [leaf.dtype for path, leaf in jax.tree_util.tree_leaves_with_path(end) if getattr(path[0] if path else None, "name", "") != "conv"]
+    assert y.dtype == jnp.bfloat16 and set(kept) <= {jnp.dtype("float32"), jnp.dtype("complex64")}
+    close(y.astype(jnp.float32), steps.astype(jnp.float32), 0.05)
+
+
+def test_drop_in_for_the_lru():
+    "In a SequenceModel, a layer's place is any layer's: it trains, and its recurrence is found where it has parameters named as one."
+    for name in NEW:
+        model, stats = eqx.nn.make_with_state(SequenceModel)(3, 2, WIDTH, 1, lambda *, key: LAYERS[name], norm="layer", dropout=0.0, key=random.key(0))
+        y, _, states = model(random.normal(random.key(1), (6, 3)), stats)
+        assert y.shape == (2,) and jax.tree.structure(states) == jax.tree.structure(model.init_state())
+        if name != "DeltaNet": assert "recurrence" in jax.tree.leaves(recurrence_labels(model))
 
 
 @pytest.mark.parametrize("name, own, rest", [
