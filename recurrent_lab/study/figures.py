@@ -89,8 +89,11 @@ def in_notebook(format: str) -> None:
     def show(figure):
         content = rendered(figure, "png" if format == "png" else "svg")
         if folder:
-            file = rendered(figure, "pdf") if format == "pdf" else content
-            keep(figure, file, folder / "figures", format)
+            try:
+                file = rendered(figure, "pdf") if format == "pdf" else content
+                keep(figure, file, folder / "figures", format)
+            except OSError as error:                    # a full disk costs the file, not the page
+                print(f"recurrent-lab: a figure was not kept in {folder}: {error}", file=sys.stderr)
         return content if format == "png" else content.decode()
 
     mime = "image/png" if format == "png" else "image/svg+xml"

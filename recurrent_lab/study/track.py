@@ -31,9 +31,9 @@ def needed(tracker: str) -> None:
 def runs_of(table: DataFrame) -> list[tuple[dict, DataFrame]]:
     """The runs in a training's table: what names each (variant, seed, rates), its metrics by step."""
     at = list(table.columns).index("step")
-    named, metrics = list(table.columns[:at]), list(table.columns[at + 1:])
-    return [(dict(zip(named, values)), rows.set_index("step")[metrics])
-            for values, rows in table.groupby(named, sort=False)]
+    about, metrics = list(table.columns[:at]), list(table.columns[at + 1:])
+    return [(dict(zip(about, values)), rows.set_index("step")[metrics])
+            for values, rows in table.groupby(about, sort=False, dropna=False)]
 
 def named(about: dict) -> str:
     """A run's name: `lr=0.01 seed=3`."""
