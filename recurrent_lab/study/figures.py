@@ -60,19 +60,32 @@ def _column(table, *names: str) -> None:
 # %% ../../nbs/study/figures.ipynb #ccd21018
 def rendered(figure, format: str) -> bytes:
     """The figure as a file's content, `svg`, `png` or `pdf`; the same bytes every time.
-    An svg is exact to 0.01 point, without indentation or a line for each point."""
+    An svg is exact to 0.01 point, without what makes it long and changes nothing."""
     undated = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
     if format not in undated:
         raise unknown("figure format", format, undated)
     with style():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=format, metadata=undated[format])
-    if format != "svg":
-        return buffer.getvalue()
+    return _shorter(buffer.getvalue()) if format == "svg" else buffer.getvalue()
+
+
+def _shorter(svg: bytes) -> bytes:
+    "The svg without indentation, digits below 0.01, rotations by 0, and the style of each of many equal markers."
     hundredths = lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0])
-    shorter = re.sub(rb"<[^>]*>", hundredths, buffer.getvalue())              # not the words between
-    shorter = re.sub(rb"\n +", b"\n", shorter)
-    return re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), shorter)
+    svg = re.sub(rb"<[^>]*>", hundredths, svg)                                # not the words between
+    svg = re.sub(rb"\n +", b"\n", svg)
+    svg = re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), svg)
+    svg = re.sub(rb' transform="rotate\(-0 [^"]*"', b"", svg)
+    return re.sub(rb'<g( [^>]*)>\n((?:<use [^>]*>\n){2,})</g>', _markers, svg)
+
+
+def _markers(group: re.Match) -> bytes:
+    "A group of markers; the style that they share is the group's, if it is handed down (opacity is not)."
+    styles = set(re.findall(rb' style="[^"]*"', group[2]))
+    if len(styles) != 1 or b'"opacity' in (style := styles.pop()) or b" opacity" in style:
+        return group[0]
+    return b"<g%s%s>\n%s</g>" % (group[1], style, group[2].replace(style, b""))
 
 def in_notebook(format: str) -> None:
     """From here on the notebook shows every Figure as `rendered` makes it, svg in the place of pdf;
