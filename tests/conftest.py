@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recurrent_lab.runner.doctor import BROWSERS
 from recurrent_lab.study.code import code_hash, notebook_hash
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,6 @@ def pytest_sessionfinish(session, exitstatus):
     PASSED.parent.mkdir(exist_ok=True)
     PASSED.write_text(json.dumps((json.loads(PASSED.read_text()) if PASSED.exists() else {}) | {name: current(name) for name in sorted(good)}, indent=1))
 
-NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 
@@ -71,7 +71,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 def chromium():
     "The path of a Chromium: the first on PATH, else the one that Playwright keeps."
     api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'recurrent_lab[test]'")
-    if path := next(filter(None, map(shutil.which, NAMES)), None): return path
+    if path := next(filter(None, map(shutil.which, BROWSERS)), None): return path
     with api.sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     if not os.path.exists(own):
