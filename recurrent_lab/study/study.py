@@ -14,7 +14,7 @@ from pathlib import Path
 from . import claims, figures, results, rules, scale
 from .code import notebook_hash
 from .declaration import study_files
-from .settings import SCALES, settings, writable
+from .settings import SCALES, countable, settings, writable
 
 # %% auto #0
 __all__ = ['Study']
@@ -34,7 +34,7 @@ class Study:
         if self.settings.folder and self.settings.folder.parent.name != name:
             raise ValueError("a study has its notebook's name, "
                              f"here {self.settings.folder.parent.name!r}, not {name!r}")
-        self.overrides = scale.changes(Config, self.settings)
+        self.overrides = countable(scale.changes(Config, self.settings))
         self.scale = self.settings.scale
         self.config = scale.configure(Config, quick=quick, laptop=laptop, desktop=desktop,
                                       scale=self.scale, overrides=self.overrides)
