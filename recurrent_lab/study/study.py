@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +105,7 @@ class Study:
     def train(self, name: str, problem, runs, *, by: str = "variant", **options):
         """`training.train`, or `train_variants` if `problem` is a mapping, as the part `name` of this study:
         with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`.
+        In a notebook at hand, a table that cannot be written is a warning.
 
         by: the column that names the variants; `options` go to `train`."""
         from recurrent_lab.training import train, train_variants
@@ -113,7 +115,12 @@ class Study:
         else:
             file = folder and folder.with_name(folder.name + ".npz")
             trained = train(problem, runs, checkpoint=file, label=name, **options)
-        self.save(name, trained.table)
+        try:
+            self.save(name, trained.table)
+        except OSError as error:
+            if self.settings.folder:             # of a run: the next one goes on from the checkpoint
+                raise
+            warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
         return trained
 
     def headline_figure(self, figure) -> None:
@@ -123,7 +130,7 @@ class Study:
 
     def save(self, name: str, table) -> None:
         """Save a tidy DataFrame under `name` beside the claims."""
-        if name in ("run", "config", "claims"):
+        if name.lower() in ("run", "config", "claims"):      # SQLite takes Run for run
             raise ValueError(f"{name!r} is the study's own table; choose another name for yours")
         self._write({name: table})
 
