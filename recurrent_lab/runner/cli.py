@@ -51,7 +51,6 @@ def _run(arguments) -> int:
     p = plan(arguments.paper, scale=arguments.scale, seeds=arguments.seeds,
              overrides=_assignments(arguments.set))
     show, folder, status = Progress(), p.folder, 0
-    show.text(f"{p.study.name} · {p.folder.name}\n")
     if p.settings.scale == "paper":
         _warn(p)
     try:
@@ -75,9 +74,8 @@ def _show(folder) -> int:
     """Print the claims of a run and its files; 1 if one of the claims failed."""
     from recurrent_lab.runner.overview import width
     from recurrent_lab.study import claims, results
-    table = None
     if (folder / "results.sqlite").exists():
-        table = results.read(folder / "results.sqlite", "claims")
+        table = results.told(folder / "results.sqlite")["claims"]
         print("\n" + claims.as_text(table, width()))
         print("\n" + claims.counts(table.to_dict("records")))
     print(f"\n{folder}")
@@ -229,8 +227,8 @@ def main(argv: list[str] | None = None) -> int:
         say(_reason(e))
     except ValueError as e:
         say(e)
-    except RecursionError:
-        say("a value is nested too deeply to be read")
+    except (RecursionError, OverflowError):
+        say("a value is nested too deeply or too large to be read")
     return 2
 
 if __name__ == "__main__" and "__file__" in globals():      # python -m recurrent_lab.runner.cli

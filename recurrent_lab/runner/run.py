@@ -80,6 +80,8 @@ def run(plan: Plan, show: Progress | None = None) -> Path:
     busy = f"{name} is being run as {folder.name} already: wait until that has ended, or change a setting"
     with alone(plan.settings.runs / ".locks" / name / folder.name, busy):
         building = _building(folder)
+        if show:
+            show.text(f"{name} · {folder.name}\n")
         try:
             _execute(plan, building, show)
         except BaseException as error:

@@ -22,7 +22,7 @@ from .declaration import say, sources
 
 # %% auto #0
 __all__ = ['PATIENCE', 'ADVICE', 'TEXTS', 'write', 'read', 'versions', 'machine', 'git', 'commit', 'peak_memory', 'now',
-           'run_files', 'finished', 'all_claims']
+           'run_files', 'told', 'finished', 'all_claims']
 
 # %% ../../nbs/study/results.ipynb #c7451350
 PATIENCE = 60.0                              # seconds that one writer waits for another
@@ -51,7 +51,7 @@ def _opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
             yield connection
     except Exception as error:
         cause = error if isinstance(error, sqlite3.Error) else error.__cause__
-        if not isinstance(cause, sqlite3.Error):
+        if not isinstance(cause, (sqlite3.Error, UnicodeDecodeError)):
             raise
         raise OSError(f"{file}: {cause}; {_advice(cause) or 'move it away'}") from None
 
@@ -166,24 +166,24 @@ def run_files(runs: Path, study: str = "*") -> list[Path]:
     return [f for f in sorted(Path(runs).glob(f"{study}/*/results.sqlite"))
             if not f.parent.name.startswith(".") and f.parent.suffix != ".failed"]
 
-def _told(file: Path) -> dict:
+def told(file: Path) -> dict:
     """The tables `run` and `claims` of a run. ValueError or OSError, which name the file, if it has none."""
-    told = {name: read(file, name) for name in TEXTS}
+    found = {name: read(file, name) for name in TEXTS}
     for name, columns in TEXTS.items():
-        if wrong := [c for c in columns if c not in told[name] or not told[name][c].map(type).eq(str).all()]:
+        if wrong := [c for c in columns if c not in found[name] or not found[name][c].map(type).eq(str).all()]:
             raise ValueError(f"{file}: the table {name!r} has no text in the column {wrong[0]!r}; "
                              "move it away and run the study again")
-    if len(told["run"]) != 1:
-        raise ValueError(f"{file}: the table 'run' has {len(told['run'])} rows, not 1; "
+    if len(found["run"]) != 1:
+        raise ValueError(f"{file}: the table 'run' has {len(found['run'])} rows, not 1; "
                          "move it away and run the study again")
-    return told
+    return found
 
 def finished(runs: Path, study: str = "*") -> dict[Path, dict]:
     """The tables `run` and `claims` of all finished runs below `runs` (of one `study`), by file."""
     found = {}
     for file in run_files(runs, study):
         try:
-            found[file] = _told(file)
+            found[file] = told(file)
         except (OSError, ValueError) as error:
             say(error)
     return found
@@ -193,8 +193,8 @@ def all_claims(runs: Path):
     and the run's record."""
     import pandas as pd
     parts = []
-    for told in finished(runs).values():
-        run, claims = told["run"], told["claims"]
+    for found in finished(runs).values():
+        run, claims = found["run"], found["claims"]
         claims["holds"] = claims["verdict"] == "holds"
         parts.append(run[["study", "scale", "overrides"]].merge(claims, how="cross").merge(
             run.drop(columns=["study", "scale", "overrides"]), how="cross"))

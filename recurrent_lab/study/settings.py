@@ -187,7 +187,11 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
     for key in DEFAULTS:
         source[key] = next((name for name, layer in layers.items()
                             if layer.get(key) not in (None, "")), "default")
-        value[key] = checked(key, layers[source[key]].get(key), home)
+        try:
+            value[key] = checked(key, layers[source[key]].get(key), home)
+        except ValueError as e:
+            place = {"environment": f"; see {PREFIX}{key.upper()}", "settings.ini": f"; see {file}"}
+            raise ValueError(f"{e}{place.get(source[key], '')}") from None
     folder = Path(env["folder"]) if "folder" in env else None
     return Settings(**value, overrides={**env.get("set", {}), **(overrides or {})}, folder=folder,
                     root=home, source=source)
