@@ -38,19 +38,24 @@ def command(root: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *ours, *["--allow-root"] * administrator, *words]
 
 # %% ../../nbs/runner/lab.ipynb #26db0766
-BRANCHES = "origin/HEAD", "origin/main", "main", "master"     # the first of them is the repository's own
+BRANCHES = "origin/HEAD", "origin/main", "origin/master", "main", "master"     # the repository's own
 
-def held(root: Path) -> dict[str, str]:
-    """The notebooks in the repository's own branch, path (from `root`): git's hash of the content."""
-    branch = next((b for b in BRANCHES if results.git(root, "rev-parse", "--verify", "--quiet", b)), "")
-    lines = results.git(root, "ls-tree", "-r", "-z", branch, "nbs").split("\0") if branch else []
-    return {name: about.split()[-1] for about, tab, name in (line.partition("\t") for line in lines) if tab}
+def held(root: Path) -> set[tuple[str, str]]:
+    """The notebooks that the repository's own branch holds, or held where this one left it:
+    path (from `root`) and git's hash of the content."""
+    found = set()
+    for branch in BRANCHES:
+        for commit in {branch, results.git(root, "merge-base", branch, "HEAD")} - {""}:
+            for line in results.git(root, "ls-tree", "-r", "-z", commit, "nbs").split("\0"):
+                about, _, name = line.partition("\t")
+                found.add((name, about[-40:]))
+    return found
 
-def known(file: Path, root: Path, ours: dict[str, str]) -> bool:
+def known(file: Path, root: Path, ours: set[tuple[str, str]]) -> bool:
     """Whether a notebook is what the repository's own branch (`ours`) or the installed package has."""
     content, name = file.read_bytes(), file.relative_to(root).as_posix()
     shipped = PACKAGE / name
-    return (hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == ours.get(name)
+    return ((name, hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()) in ours
             or shipped.is_file() and not shipped.samefile(file) and shipped.read_bytes() == content)
 
 def trust(root: Path) -> list[Path]:

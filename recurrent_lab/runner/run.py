@@ -84,6 +84,7 @@ def run(plan: Plan, show: Progress | None = None) -> Path:
             show.text(f"{name} · {folder.name}\n")
         try:
             _execute(plan, building, show)
+            _replace(building, folder)
         except BaseException as error:
             with suppress(OSError):                      # a full disk must not hide what failed
                 if isinstance(error, CellFailed):
@@ -91,7 +92,6 @@ def run(plan: Plan, show: Progress | None = None) -> Path:
             with suppress(OSError):
                 _replace(building, folder.with_name(folder.name + ".failed"))
             raise
-        _replace(building, folder)
         for done_with in (".failed", ".checkpoints"):
             shutil.rmtree(folder.with_name(folder.name + done_with), ignore_errors=True)
     return folder

@@ -50,8 +50,8 @@ def _opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
                                      isolation_level=None, factory=_Together)) as connection:
             yield connection
     except Exception as error:
-        cause = error if isinstance(error, sqlite3.Error) else error.__cause__
-        if not isinstance(cause, (sqlite3.Error, UnicodeDecodeError)):
+        faults = sqlite3.Error, UnicodeDecodeError
+        if not isinstance(cause := error if isinstance(error, faults) else error.__cause__, faults):
             raise
         raise OSError(f"{file}: {cause}; {_advice(cause) or 'move it away'}") from None
 
