@@ -227,7 +227,7 @@ def main(argv: list[str] | None = None) -> int:
         say(_reason(e))
     except ValueError as e:
         say(e)
-    except (RecursionError, OverflowError):
+    except (RecursionError, MemoryError, OverflowError):     # of Python, when it reads a literal
         say("a value is nested too deeply or too large to be read")
     return 2
 
