@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from .execute import CellFailed, Progress, execute, opened
@@ -18,9 +18,10 @@ from ..study.declaration import Declaration, declarations, notebooks
 from ..study.files import alone
 from ..study.scale import changes, configure, label
 from ..study.settings import Settings, countable, settings, unknown, writable
+from ..study.track import needed
 
 # %% auto #0
-__all__ = ['Plan', 'plan', 'run']
+__all__ = ['Plan', 'plan', 'larger', 'run']
 
 # %% ../../nbs/runner/run.ipynb #c1135f96
 @dataclass(frozen=True)
@@ -33,10 +34,12 @@ class Plan:
     overrides: dict
     folder: Path
 
-def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = {}) -> Plan:
+def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None = None,
+         overrides: dict = {}) -> Plan:
     """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale,
-    field or value, or a folder that cannot be written."""
-    given = settings(overrides, scale=scale, seeds=seeds)
+    field or value, a tracker that is not installed, or a folder that cannot be written."""
+    given = settings(overrides, scale=scale, seeds=seeds, track=track)
+    needed(given.track)
     known = declarations(given.root)
     if paper not in known:
         raise unknown(f"study (a notebook in {notebooks(given.root) / 'papers'}/*/)", paper, known)
@@ -46,6 +49,13 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = 
     writable(given.runs)
     return Plan(known[paper], given, config, overrides,
                 given.runs / paper / label(given.scale, overrides))
+
+def larger(plan: Plan) -> str:
+    """The fields in which a plan differs from laptop scale, in words."""
+    Config, scales = plan.study.config()
+    laptop, here = configure(Config, **scales), plan.config
+    return ", ".join(f"{f.name} {getattr(here, f.name)} ({getattr(laptop, f.name)} at laptop scale)"
+                     for f in fields(laptop) if getattr(laptop, f.name) != getattr(here, f.name))
 
 # %% ../../nbs/runner/run.ipynb #66ff7853
 def _replace(new: Path, old: Path) -> None:
@@ -101,7 +111,8 @@ def _execute(plan: Plan, building: Path, show: Progress | None) -> None:
     import nbformat
     s, name = plan.settings, plan.study.name
     done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
-                   data=s.data, runs=s.runs, device=s.device, figure_format=s.figure_format,
+                   data=s.data, runs=s.runs, device=s.device, track=s.track,
+                   figure_format=s.figure_format,
                    progress="text" if s.progress == "auto" else s.progress)
     nbformat.write(done, building / f"{name}.ipynb")
     (building / f"{name}.html").write_text(render.alone(done, name), encoding="utf-8")

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import recurrent_lab
 from .declaration import say, sources
+from .settings import settings
 
 # %% auto #0
 __all__ = ['PATIENCE', 'ADVICE', 'TEXTS', 'write', 'read', 'versions', 'machine', 'git', 'commit', 'peak_memory', 'now',
-           'run_files', 'told', 'finished', 'all_claims']
+           'run_files', 'told', 'finished', 'all_claims', 'tables', 'tables_in']
 
 # %% ../../nbs/study/results.ipynb #c7451350
 PATIENCE = 60.0                              # seconds that one writer waits for another
@@ -88,14 +89,17 @@ def write(file: Path, tables: dict, fresh: bool = False) -> None:
             _add(connection, name, table)
         connection.execute("commit")
 
+def _there(file: Path) -> Path:
+    """A results file. FileNotFoundError without it."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"no results at {file}: run the study first")
+    return Path(file)
+
 def read(file: Path, table: str):
     """A table of a results file as a DataFrame. FileNotFoundError without the file,
     ValueError without the table, OSError, which names the file, if it is damaged."""
     import pandas as pd
-    file = Path(file)
-    if not file.is_file():
-        raise FileNotFoundError(f"no results at {file}: run the study first")
-    with _opened(file, "rw") as connection:              # rw: to undo what a killed writer had begun
+    with _opened(_there(file), "rw") as connection:              # rw: to undo what a killed writer had begun
         if table not in (names := _names(connection)):
             raise ValueError(f"no table {table!r} in {file}; it has: {', '.join(names)}")
         return pd.read_sql(f"select * from {_quoted(table)}", connection)
@@ -200,3 +204,24 @@ def all_claims(runs: Path):
             run.drop(columns=["study", "scale", "overrides"]), how="cross"))
     return (pd.concat(parts, ignore_index=True) if parts
             else pd.DataFrame(columns=["study", "scale", "overrides"]))
+
+# %% ../../nbs/study/results.ipynb #2fedbddf
+def tables(study: str, run: str | None = None) -> dict:
+    """Every table of a study's run here: DataFrames by name.
+
+    run: its folder's name, a scale or one with changes such as `quick+steps=100`
+    (default: the scale in force). ValueError if there is no such run."""
+    s = settings()
+    run = run or s.scale
+    files = {f.parent.name: f for f in run_files(s.runs) if f.parent.parent.name == study}
+    if run not in files:
+        raise ValueError(f"no run {run!r} of {study!r} in {s.runs}; "
+                         f"there are: {', '.join(files) or 'none'}")
+    return tables_in(files[run])
+
+def tables_in(file: Path) -> dict:
+    """Every table of a results file: DataFrames by name. FileNotFoundError without the file,
+    OSError, which names it, if it is damaged."""
+    with _opened(_there(file), "rw") as connection:
+        names = _names(connection)
+    return {name: read(file, name) for name in names}

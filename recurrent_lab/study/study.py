@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from . import claims, figures, results, rules, scale
+from . import claims, figures, results, rules, scale, track
 from .code import notebook_hash
 from .declaration import study_files
 from .settings import SCALES, countable, settings, writable
@@ -104,7 +104,8 @@ class Study:
 
     def train(self, name: str, problem, runs, *, by: str = "variant", **options):
         """`training.train`, or `train_variants` if `problem` is a mapping, as the part `name` of this study:
-        with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`.
+        with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`
+        (and sent to the tracker that the settings name).
         In a notebook at hand, a table that cannot be written is a warning.
 
         by: the column that names the variants; `options` go to `train`."""
@@ -121,6 +122,7 @@ class Study:
             if self.settings.folder:             # of a run: the next one goes on from the checkpoint
                 raise
             warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
+        track.send(self.settings.track, self.name, name, trained.table, self.folder)
         return trained
 
     def headline_figure(self, figure) -> None:
@@ -133,6 +135,10 @@ class Study:
         if name.lower() in ("run", "config", "claims"):      # SQLite takes Run for run
             raise ValueError(f"{name!r} is the study's own table; choose another name for yours")
         self._write({name: table})
+
+    def tables(self) -> dict:
+        """What this run has saved: DataFrames by name, `run`, `config` and `claims` among them."""
+        return results.tables_in(self.folder / "results.sqlite")
 
     def _write(self, tables: dict) -> None:
         """Write our own tables and these ones; the first time, in place of an earlier run's."""
@@ -163,6 +169,7 @@ def _prepare(s) -> None:
     """Let notebook, pandas and JAX follow the settings."""
     import pandas as pd
     pd.set_option("display.max_colwidth", None, "display.precision", 3)
+    track.needed(s.track)
     figures.in_notebook(s.figure_format)
     os.environ.setdefault("RECURRENT_LAB_PROGRESS", s.progress)
     if s.device != "auto":
