@@ -9,7 +9,9 @@ import random
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import nbformat.v4 as v4
@@ -22,7 +24,7 @@ from recurrent_lab.runner import run as runner
 from recurrent_lab.runner.cli import main
 from recurrent_lab.runner.execute import CellFailed
 from recurrent_lab.runner.run import plan
-from recurrent_lab.study import claims, every, results, within
+from recurrent_lab.study import Study, claims, every, results, within
 from recurrent_lab.study.files import alone, put
 from recurrent_lab.training.checkpoint import read, restore, save
 
@@ -361,6 +363,18 @@ def test_a_full_disk_hides_no_failure_and_costs_no_earlier_result(lab, capsys, m
     monkeypatch.setattr(nbformat, "write", full)
     assert main(["run", "coin"]) == 1 and "cell 3 failed" in capsys.readouterr().err
     assert {name: content for name, content in files(lab).items() if ".failed" not in name} == before
+
+
+def test_a_training_at_hand_is_not_lost_to_a_full_disk(lab, monkeypatch):
+    @dataclass(frozen=True)
+    class Config:
+        seeds: int = 1
+
+    def full(*_, **__): raise FULL
+    trained = SimpleNamespace(table=pd.DataFrame({"x": [1]}))
+    monkeypatch.setattr("recurrent_lab.training.train", lambda *_, **__: trained)
+    monkeypatch.setattr(results, "write", full)
+    with pytest.warns(UserWarning, match="the table 'runs' was not saved"): assert Study("coin", Config).train("runs", None, None) is trained
 
 
 def test_a_second_run_of_one_name_is_refused_while_the_first_lives(lab, capsys):

@@ -118,7 +118,7 @@ class Study:
             trained = train(problem, runs, checkpoint=file, label=name, **options)
         try:
             self.save(name, trained.table)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             if self.settings.folder:             # of a run: the next one goes on from the checkpoint
                 raise
             warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
