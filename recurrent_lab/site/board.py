@@ -26,12 +26,13 @@ def _row(claim: dict, study: Declaration) -> str:
                         if run.get(name))
     how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}",
                                    claim.get("why")]))
-    date = run["started"][:10]
-    verdict = f'<span class="verdict {claim["verdict"].replace(" ", "-")}">{e(claim["verdict"])}</span>'
+    date = e(run["started"][:10])
+    verdict = (f'<span class="verdict {e(claim["verdict"].replace(" ", "-"))}">'
+               f'{e(claim["verdict"])}</span>')
     return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" '
             f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}" '
             f'data-kind="{e(claim.get("kind"))}" data-view="{"main claims" if _main(claim) else ""}">'
-            f'<td data-sort="{e(claim["statement"])}"><a href="{address}">{e(claim["statement"])}</a>'
+            f'<td data-sort="{e(claim["statement"])}"><a href="{e(address)}">{e(claim["statement"])}</a>'
             f'<small>{e(title)} · {e(how)}</small></td>'
             f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}'
             f'<small>{e(claim["where"])}</small></td>'

@@ -157,7 +157,7 @@ def website(root: Path, out: Path) -> Path:
 def _write_pages(root: Path, out: Path, made: list[Page], order: list[tuple], title: str) -> None:
     """Each page as HTML, as its notebook and as Markdown, below `out`."""
     import jinja2
-    shell = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+    shell = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = shell.from_string((ASSETS / "page.html").read_text("utf-8"))
     by_name, known = {page.name: page for page in made}, symbols(root / "recurrent_lab")
     studies = {d.page: d for d in declarations(root).values() if d.page in by_name}

@@ -120,7 +120,7 @@ def _code_cell(page: Page, cell: dict, n: int, names: dict, used_in: dict) -> tu
     if caption:
         whole = whole.replace("</figure>", f"<figcaption>{html.escape(caption.strip(chr(34)))}"
                               "</figcaption></figure>", 1)
-    if label: whole = f'<div id="{label}">{whole}</div>'
+    if label: whole = f'<div id="{html.escape(label)}">{whole}</div>'
     return heads, (f'<div class="cell{" export" if exported else ""}" id="cell-{cell["id"]}">'
                    f'{whole}</div>' if whole else "")
 
@@ -157,6 +157,7 @@ def _prepare(name: str, notebook: dict, known: dict[str, str],
     own = {k.split(".")[-1]: v for k, v in known.items() if v.split(".html")[0] == name}
     names = own | imported(sources, known)
     for n, cell in enumerate(notebook["cells"], 1):
+        cell = cell | {"id": re.sub(r"[^\w-]", "", cell.get("id", f"n{n}"))}
         mark, source = f"```{{=html}}\n<!--cell {n} {cell['id']}-->\n```", "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             source = directives(source)[1] if source.startswith("#|") else source
@@ -246,5 +247,5 @@ def alone(notebook: dict, name: str) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head>'
             '<body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
-            f'<div><h1>{page.title}</h1><p class="lead">{page.lead}</p>{body}</div>'
+            f'<div><h1>{html.escape(page.title)}</h1><p class="lead">{page.lead}</p>{body}</div>'
             '</main></body></html>\n')

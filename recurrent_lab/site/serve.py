@@ -24,13 +24,25 @@ if (made && made !== now) location.reload(); made = now }, 1000)</script>"""
 
 class Handler(SimpleHTTPRequestHandler):
     """Serves the site; to `/made` it answers how often the site has been made."""
+    def parse_request(self):
+        """Whether a request is answered: addressed to this machine, for a file inside the folder."""
+        if not super().parse_request(): return False
+        port = self.server.server_port
+        if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            return bool(self.send_error(403, "Only for a browser on this machine"))
+        try:
+            inside = self.path == "/made" or Path(self.translate_path(self.path)).resolve(
+                strict=True).is_relative_to(Path(self.directory).resolve())
+        except (ValueError, OSError):            # a zero byte, longer than a name may be, not there
+            inside = False
+        return inside or bool(self.send_error(404))
+
     def do_GET(self):
         file = Path(self.translate_path(self.path))
+        page = file / "index.html" if file.is_dir() else file
         if self.path == "/made": self.answer(str(self.server.made).encode(), "text/plain")
-        elif ((file / "index.html" if file.is_dir() else file).suffix == ".html"
-              and (file if file.is_file() else file / "index.html").is_file()):
-            self.answer((file if file.is_file() else file / "index.html").read_bytes() + ASK,
-                        "text/html; charset=utf-8")
+        elif page.suffix == ".html" and page.is_file():
+            self.answer(page.read_bytes() + ASK, "text/html; charset=utf-8")
         else: super().do_GET()
 
     def answer(self, body: bytes, kind: str) -> None:

@@ -11,11 +11,15 @@ import re
 from ..study import claims
 
 # %% auto #0
-__all__ = ['KINDS', 'ANSI', 'NUMBER', 'code', 'svg', 'card', 'output']
+__all__ = ['KINDS', 'ANSI', 'NUMBER', 'verbatim', 'code', 'svg', 'card', 'output']
 
 # %% ../../nbs/site/shown.ipynb #272ba6d4
 KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f",
          "Decorator": "d"}
+
+def verbatim(text: str) -> str:
+    """Text to stand in a `<pre>`; no `href="..."` in it is taken for an address of the page."""
+    return html.escape(text, quote=False).replace('="', "=&quot;")
 
 def code(source: str, names: dict[str, str] = {}, language: str = "python") -> str:
     """Source as highlighted HTML, names of the library as links;
@@ -33,7 +37,7 @@ def code(source: str, names: dict[str, str] = {}, language: str = "python") -> s
         dotted = (f"{dotted}.{text}" if plain and last == "." and dotted
                   else text if plain and last != "." else dotted if text == "." else "")
         here = names.get(dotted) if plain else None
-        shown = html.escape(text, quote=False)
+        shown = verbatim(text)
         out.append(f'<a href="/{here}">{shown}</a>' if here
                    else f'<span class="{css}">{shown}</span>' if css and text.strip() else shown)
         last = text
@@ -68,17 +72,16 @@ def output(out: dict, unique: str) -> str:
     join = lambda v: v if isinstance(v, str) else "".join(v)
     if out["output_type"] in ("stream", "error"):
         text = join(out["text"]) if "text" in out else f'{out["ename"]}: {out["evalue"]}'
-        return f'<pre class="out">{html.escape(ANSI.sub("", text).rstrip(), quote=False)}</pre>'
+        return f'<pre class="out">{verbatim(ANSI.sub("", text).rstrip())}</pre>'
     data = out.get("data", {})
     if claims.MIME in data: return card(data[claims.MIME])
     if "image/svg+xml" in data: return f'<figure>{svg(join(data["image/svg+xml"]), unique)}</figure>'
     if "image/png" in data:
         return ('<figure><img alt="figure" src="data:image/png;base64,'
-                f'{join(data["image/png"]).strip()}"></figure>')
+                f'{html.escape(join(data["image/png"]).strip())}"></figure>')
     if "text/html" in data:
         text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]),
                       flags=re.S).replace(' border="1"', "")
         text = NUMBER.sub(r"<td class=num>\1</td>", text)
         return f'<div class="table" tabindex="0">{text}</div>'
-    return ('<pre class="out">'
-            f'{html.escape(ANSI.sub("", join(data.get("text/plain", ""))), quote=False)}</pre>')
+    return f'<pre class="out">{verbatim(ANSI.sub("", join(data.get("text/plain", ""))))}</pre>'
