@@ -96,7 +96,7 @@ def read_all(pages: list[Page], known: dict[str, str] = {}, used_in: dict = {}) 
         held.append(rest)
     for page, text, rest in zip(pages, together(sources), held):
         if rest is not None:
-            page.body = _finish(page, text, *rest)
+            page.body = _finish(page, text.strip(), *rest)
 
 def read(name: str, notebook: dict, known: dict[str, str] = {}) -> Page:
     """One notebook as a Page."""
