@@ -2,11 +2,13 @@
 the ten slowest studies."""
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from recurrent_lab.runner.doctor import BROWSERS
 from recurrent_lab.study.code import code_hash, notebook_hash
 
 ROOT = Path(__file__).parents[1]
@@ -18,22 +20,28 @@ def pytest_addoption(parser):
     parser.addoption("--changed", action="store_true", help="leave out notebooks and test files that have passed with the code as it is")
 
 
-def subject(item):
-    "What an item tests: its notebook, if it runs one, else its file."
-    return getattr(item, "callspec", None) and item.callspec.params.get("notebook") or item.path
+def subject(nodeid):
+    "What a test, or the report of one, tests, relative to the root: its notebook, if it runs one, else its file."
+    notebook = re.fullmatch(r"tests/test_notebooks\.py::\w+\[(.+)\]", nodeid)
+    return f"nbs/{notebook[1]}" if notebook else nodeid.partition("::")[0]
 
 
-def current(path):
+def current(name):
     "The hash of a notebook or a test file and all that it imports of the library."
+    path = ROOT / name
     return notebook_hash(path, ()) if path.suffix == ".ipynb" else code_hash([path.read_text()], ())
 
 
 def pytest_collection_modifyitems(config, items):
+    "With `--dist loadgroup` a file's tests run in one process, as they share fixtures; a notebook runs wherever there is room."
+    for item in items:
+        if subject(item.nodeid).endswith(".py"): item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if not config.getoption("changed"): return
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else {}
-    same = {path for path in set(map(subject, items)) if path.name not in WHOLE and passed.get(str(path.relative_to(ROOT))) == current(path)}
-    config.hook.pytest_deselected(items=[item for item in items if subject(item) in same])
-    items[:] = [item for item in items if subject(item) not in same]
+    same = {name for name in {subject(item.nodeid) for item in items}
+            if Path(name).name not in WHOLE and name in passed and passed[name] == current(name)}
+    config.hook.pytest_deselected(items=[item for item in items if subject(item.nodeid) in same])
+    items[:] = [item for item in items if subject(item.nodeid) not in same]
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -43,18 +51,18 @@ def pytest_terminal_summary(terminalreporter):
     for name in sorted(took, key=took.get, reverse=True)[:10]: terminalreporter.write_line(f"{took[name]:7.1f}  {name}")
 
 
-def pytest_sessionfinish(session):
-    "Note the code of what has passed as a whole: the items of a file that were left out by -k or failed make it unknown."
-    reports = {r.nodeid: r for kind in ("passed", "failed", "error") for r in session.config.pluginmanager.get_plugin("terminalreporter").stats.get(kind, [])}
-    chosen = session.config.option.keyword or session.config.option.markexpr or any("::" in arg for arg in session.config.args)
-    subjects = {}
-    for item in session.items: subjects.setdefault(subject(item), []).append(item.nodeid in reports and reports[item.nodeid].passed)
-    good = {str(path.relative_to(ROOT)): current(path) for path, all_passed in subjects.items()
-            if all(all_passed) and path.name not in WHOLE and (path.suffix == ".ipynb" or not chosen)}
+def pytest_sessionfinish(session, exitstatus):
+    "Note the code of what has passed as a whole: a file of which tests were left out, failed or did not run stays unknown."
+    config = session.config
+    if hasattr(config, "workerinput") or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED): return
+    stats = config.pluginmanager.get_plugin("terminalreporter").stats
+    bad = {subject(r.nodeid) for kind in ("failed", "error", "skipped") for r in stats.get(kind, [])}
+    chosen = config.option.keyword or config.option.markexpr or config.option.maxfail or any("::" in arg for arg in config.args)
+    good = {name for r in stats.get("passed", []) if (name := subject(r.nodeid)) not in bad and Path(name).name not in WHOLE
+            and (name.endswith(".ipynb") or not chosen)}
     PASSED.parent.mkdir(exist_ok=True)
-    PASSED.write_text(json.dumps((json.loads(PASSED.read_text()) if PASSED.exists() else {}) | good, indent=1))
+    PASSED.write_text(json.dumps((json.loads(PASSED.read_text()) if PASSED.exists() else {}) | {name: current(name) for name in sorted(good)}, indent=1))
 
-NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 
@@ -63,7 +71,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 def chromium():
     "The path of a Chromium: the first on PATH, else the one that Playwright keeps."
     api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'recurrent_lab[test]'")
-    if path := next(filter(None, map(shutil.which, NAMES)), None): return path
+    if path := next(filter(None, map(shutil.which, BROWSERS)), None): return path
     with api.sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     if not os.path.exists(own):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ..study import claims, evidence, results
 from ..study.declaration import FAMILIES, Declaration, declarations, notebooks
-from ..study.settings import SECTIONS, settings, writable
+from ..study.settings import DEFAULTS, Settings, settings, writable
 
 # %% auto #0
-__all__ = ['found', 'as_lines', 'print_studies', 'every_claim', 'print_claims', 'width', 'print_settings']
+__all__ = ['found', 'as_lines', 'print_studies', 'every_claim', 'print_claims', 'width', 'setting_lines', 'print_settings']
 
 # %% ../../nbs/runner/overview.ipynb #9c74335f
 def found(root: Path, runs: Path, name: str) -> list[str]:
@@ -97,16 +97,15 @@ def width() -> int:
     return max(90, min(shutil.get_terminal_size((120, 0)).columns, 160))
 
 # %% ../../nbs/runner/overview.ipynb #e16d1ec1
+def setting_lines(s: Settings) -> list[str]:
+    """A line for each setting: its name, its value and where that comes from."""
+    rows = [(key, getattr(s, key), s.source[key]) for key in DEFAULTS]
+    rows += [(key, value, "environment") for key, value in s.overrides.items()]
+    return [f"{key:14}{'as the study says' if value is None else str(value):40}  {source}"
+            for key, value, source in rows]
+
 def print_settings() -> None:
     """Print what is in force and where each value comes from."""
     s = settings()
     writable(s.runs, make=False)
-    print(f"lab  {s.root}")
-    for section, keys in SECTIONS.items():
-        print(f"[{section}]")
-        for key in keys:
-            value = getattr(s, key)
-            print(f"  {key:14}{'as the study says' if value is None else str(value):40}"
-                  f"  {s.source[key]}")
-    for key, value in s.overrides.items():
-        print(f"  {key:14}{str(value):40}  environment")
+    print(f"lab  {s.root}", *setting_lines(s), sep="\n  ")

@@ -16,6 +16,7 @@ from ..site.render import alone
 from ..study.declaration import Declaration, declarations, notebooks
 from ..study.scale import changes, configure, label
 from ..study.settings import Settings, settings, unknown, writable
+from ..study.track import needed
 
 # %% auto #0
 __all__ = ['Plan', 'plan', 'run']
@@ -31,10 +32,12 @@ class Plan:
     overrides: dict
     folder: Path
 
-def plan(paper: str, *, scale: str | None = None, seeds=None, overrides: dict = {}) -> Plan:
+def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None = None,
+         overrides: dict = {}) -> Plan:
     """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale,
-    field or value, or a folder that cannot be written."""
-    given = settings(overrides, scale=scale, seeds=seeds)
+    field or value, a tracker that is not installed, or a folder that cannot be written."""
+    given = settings(overrides, scale=scale, seeds=seeds, track=track)
+    needed(given.track)
     known = declarations(given.root)
     if paper not in known:
         raise unknown(f"study (a notebook in {notebooks(given.root) / 'papers'}/*/)", paper, known)
@@ -85,7 +88,8 @@ def run(plan: Plan, show: Progress | None = None) -> Path:
     building = _building(plan.folder)
     try:
         done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
-                       data=s.data, runs=s.runs, device=s.device, figure_format=s.figure_format,
+                       data=s.data, runs=s.runs, device=s.device, track=s.track,
+                       figure_format=s.figure_format,
                        progress="text" if s.progress == "auto" else s.progress)
         nbformat.write(done, building / f"{name}.ipynb")
         (building / f"{name}.html").write_text(alone(done, name), encoding="utf-8")

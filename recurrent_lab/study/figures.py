@@ -9,11 +9,12 @@ import io
 import re
 import textwrap
 from contextlib import contextmanager
+from pathlib import Path
 
 from .settings import settings, unknown
 
 # %% auto #0
-__all__ = ['INK', 'ACCENT', 'PALETTE', 'STYLE', 'style', 'axes', 'rendered', 'in_notebook', 'curves', 'dots']
+__all__ = ['INK', 'ACCENT', 'PALETTE', 'STYLE', 'style', 'axes', 'rendered', 'in_notebook', 'keep', 'curves', 'dots']
 
 # %% ../../nbs/study/figures.ipynb #e6e2824f
 INK = "#767a80"
@@ -58,24 +59,37 @@ def _column(table, *names: str) -> None:
 
 # %% ../../nbs/study/figures.ipynb #ccd21018
 def rendered(figure, format: str) -> bytes:
-    """The figure as a file's content, `svg` or `png`; the same bytes every time.
-    An svg is exact to 0.01 point, without indentation or a line for each point."""
-    if format not in ("svg", "png"):
-        raise unknown("figure format", format, ("svg", "png"))
+    """The figure as a file's content, `svg`, `png` or `pdf`; the same bytes every time.
+    An svg is exact to 0.01 point, without what makes it long and changes nothing."""
+    undated = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    if format not in undated:
+        raise unknown("figure format", format, undated)
     with style():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=format,
-                       metadata={"Date": None} if format == "svg" else {"Software": None})
-    if format == "png":
-        return buffer.getvalue()
+        figure.savefig(buffer, format=format, metadata=undated[format])
+    return _shorter(buffer.getvalue()) if format == "svg" else buffer.getvalue()
+
+
+def _shorter(svg: bytes) -> bytes:
+    "The svg without indentation, digits below 0.01, rotations by 0, and the style of each of many equal markers."
     hundredths = lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0])
-    shorter = re.sub(rb"<[^>]*>", hundredths, buffer.getvalue())              # not the words between
-    shorter = re.sub(rb"\n +", b"\n", shorter)
-    return re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), shorter)
+    svg = re.sub(rb"<[^>]*>", hundredths, svg)                                # not the words between
+    svg = re.sub(rb"\n +", b"\n", svg)
+    svg = re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), svg)
+    svg = re.sub(rb' transform="rotate\(-0 [^"]*"', b"", svg)
+    return re.sub(rb'<g( [^>]*)>\n((?:<use [^>]*>\n){2,})</g>', _markers, svg)
+
+
+def _markers(group: re.Match) -> bytes:
+    "A group of markers; the style that they share is the group's, if it is handed down (opacity is not)."
+    styles = set(re.findall(rb' style="[^"]*"', group[2]))
+    if len(styles) != 1 or b'"opacity' in (style := styles.pop()) or b" opacity" in style:
+        return group[0]
+    return b"<g%s%s>\n%s</g>" % (group[1], style, group[2].replace(style, b""))
 
 def in_notebook(format: str) -> None:
-    """From here on the notebook shows every Figure as `rendered` makes it.
-    Outside a notebook it does nothing."""
+    """From here on the notebook shows every Figure as `rendered` makes it, svg in the place of pdf;
+    in a run each is kept as a file too. Outside a notebook it does nothing."""
     import sys
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
@@ -84,9 +98,31 @@ def in_notebook(format: str) -> None:
     from matplotlib.figure import Figure
     for formatter in shell.display_formatter.formatters.values():
         formatter.pop(Figure, None)
-    mime, show = {"svg": ("image/svg+xml", lambda f: rendered(f, "svg").decode()),
-                  "png": ("image/png", lambda f: rendered(f, "png"))}[format]
+    folder = settings().folder
+    def show(figure):
+        content = rendered(figure, "png" if format == "png" else "svg")
+        if folder:
+            try:
+                file = rendered(figure, "pdf") if format == "pdf" else content
+                keep(figure, file, folder / "figures", format)
+            except OSError as error:                    # a full disk costs the file, not the page
+                print(f"recurrent-lab: a figure was not kept in {folder}: {error}", file=sys.stderr)
+        return content if format == "png" else content.decode()
+
+    mime = "image/png" if format == "png" else "image/svg+xml"
     shell.display_formatter.formatters[mime].for_type(Figure, show)
+
+def keep(figure, content: bytes, folder: Path, format: str) -> Path:
+    """Write the `content` of a figure into `folder`; returns the file,
+    called by its place among the figures and its title: `02-the-rate-and-its-bound.svg`."""
+    titles = [ax.get_title(side) for ax in figure.axes for side in ("left", "center")]
+    title = next(filter(None, titles), "")
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower())[:60].strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1 + sum(1 for _ in folder.iterdir())
+    file = folder / f"{number:02}{'-' if words else ''}{words}.{format}"
+    file.write_bytes(content)
+    return file
 
 # %% ../../nbs/study/figures.ipynb #8afcca74
 def curves(table, x: str, y: str, by: str | None = None, *, seed: str = "seed", title: str = "",

@@ -20,9 +20,11 @@ from pathlib import Path
 
 import recurrent_lab
 from .declaration import sources
+from .settings import settings
 
 # %% auto #0
-__all__ = ['replacing', 'write', 'read', 'versions', 'machine', 'commit', 'peak_memory', 'now', 'run_files', 'all_claims']
+__all__ = ['replacing', 'write', 'read', 'versions', 'machine', 'commit', 'peak_memory', 'now', 'run_files', 'all_claims',
+           'tables', 'tables_in']
 
 # %% ../../nbs/study/results.ipynb #c7451350
 @contextmanager
@@ -128,3 +130,26 @@ def all_claims(runs: Path):
             run.drop(columns=["study", "scale", "overrides"]), how="cross"))
     return (pd.concat(parts, ignore_index=True) if parts
             else pd.DataFrame(columns=["study", "scale", "overrides"]))
+
+# %% ../../nbs/study/results.ipynb #2fedbddf
+def tables(study: str, run: str | None = None) -> dict:
+    """Every table of a study's run here: DataFrames by name.
+
+    run: its folder's name, a scale or one with changes such as `quick+steps=100`
+    (default: the scale in force). ValueError if there is no such run."""
+    s = settings()
+    run = run or s.scale
+    files = {f.parent.name: f for f in run_files(s.runs) if f.parent.parent.name == study}
+    if run not in files:
+        raise ValueError(f"no run {run!r} of {study!r} in {s.runs}; "
+                         f"there are: {', '.join(files) or 'none'}")
+    return tables_in(files[run])
+
+def tables_in(file: Path) -> dict:
+    """Every table of a results file: DataFrames by name. FileNotFoundError without the file."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"no results at {file}: run the study first")
+    address = Path(file).resolve().as_uri() + "?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+    return {name: read(file, name) for name, in names}

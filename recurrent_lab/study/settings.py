@@ -10,24 +10,27 @@ import difflib
 import json
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'lab_root', 'is_ours', 'from_file',
-           'from_environment', 'checked', 'Settings', 'settings', 'writable']
+__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'from_extra', 'lab_root', 'is_ours',
+           'from_file', 'from_environment', 'checked', 'Settings', 'settings', 'writable']
 
 # %% ../../nbs/study/settings.ipynb #9ab59979
 SCALES = ("quick", "laptop", "desktop", "paper")
 PACKAGE = Path(str(files("recurrent_lab")))           # its data/ and nbs/ are the lab's own
 SECTIONS = {
-    "lab": {"scale": "laptop", "data": str(PACKAGE / "data"), "runs": "data/runs", "seeds": None},
+    "lab": {"scale": "laptop", "data": str(PACKAGE / "data"), "runs": "data/runs", "seeds": None,
+            "track": "none"},
     "compute": {"device": "auto"},
     "display": {"progress": "auto", "figure_format": "svg"},
 }
 CHOICES = {"scale": SCALES, "device": ("auto", "cpu", "gpu", "tpu"),
-           "progress": ("auto", "text", "none"), "figure_format": ("svg", "png")}
+           "progress": ("auto", "text", "none"), "figure_format": ("svg", "png", "pdf"),
+           "track": ("none", "tensorboard", "trackio")}
 DEFAULTS = {key: value for section in SECTIONS.values() for key, value in section.items()}
 PREFIX = "RECURRENT_LAB_"
 
@@ -38,6 +41,16 @@ def unknown(what: str, given: object, allowed) -> ValueError:
     near = difflib.get_close_matches(str(given), allowed, n=len(allowed))
     return ValueError(f"unknown {what} {str(given)!r}; allowed: "
                       f"{', '.join(near + [a for a in allowed if a not in near])}")
+
+@contextmanager
+def from_extra(name: str):
+    """Around imports: a package that is missing is said to come with the extra `name`.
+    ModuleNotFoundError, in one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error.name} is not installed; it comes with: "
+                                  f"pip install 'recurrent_lab[{name}]'", name=error.name) from None
 
 # %% ../../nbs/study/settings.ipynb #8a270b2f
 def lab_root() -> Path:
@@ -118,7 +131,8 @@ class Settings:
     seeds: int | None         # how many; None: as the study says
     device: str               # auto, cpu, gpu or tpu
     progress: str             # auto, text or none
-    figure_format: str        # svg or png
+    figure_format: str        # svg, png or pdf (a page shows svg, then)
+    track: str                # none, tensorboard or trackio: where training logs go as well
     overrides: dict           # of a study's configuration, by field
     folder: Path | None       # where the run under way writes; None: below `runs`
     root: Path

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from . import claims, figures, results, rules, scale
+from . import claims, figures, results, rules, scale, track
 from .code import notebook_hash
 from .declaration import study_files
 from .settings import SCALES, settings, writable
@@ -103,7 +103,8 @@ class Study:
 
     def train(self, name: str, problem, runs, *, by: str = "variant", **options):
         """`training.train`, or `train_variants` if `problem` is a mapping, as the part `name` of this study:
-        with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`.
+        with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`
+        (and sent to the tracker that the settings name).
 
         by: the column that names the variants; `options` go to `train`."""
         from recurrent_lab.training import train, train_variants
@@ -114,6 +115,7 @@ class Study:
             file = folder and folder.with_name(folder.name + ".npz")
             trained = train(problem, runs, checkpoint=file, label=name, **options)
         self.save(name, trained.table)
+        track.send(self.settings.track, self.name, name, trained.table, self.folder)
         return trained
 
     def headline_figure(self, figure) -> None:
@@ -126,6 +128,10 @@ class Study:
         if name in ("run", "config", "claims"):
             raise ValueError(f"{name!r} is the study's own table; choose another name for yours")
         self._write({name: table})
+
+    def tables(self) -> dict:
+        """What this run has saved: DataFrames by name, `run`, `config` and `claims` among them."""
+        return results.tables_in(self.folder / "results.sqlite")
 
     def _write(self, tables: dict) -> None:
         """Write our own tables and these ones; the first time, in place of an earlier run's."""
@@ -156,6 +162,7 @@ def _prepare(s) -> None:
     """Let notebook, pandas and JAX follow the settings."""
     import pandas as pd
     pd.set_option("display.max_colwidth", None, "display.precision", 3)
+    track.needed(s.track)
     figures.in_notebook(s.figure_format)
     os.environ.setdefault("RECURRENT_LAB_PROGRESS", s.progress)
     if s.device != "auto":
