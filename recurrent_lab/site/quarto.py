@@ -23,7 +23,7 @@ from .lists import write_lists
 from .page import Page, write
 from .render import ASSETS, read
 from .symbols import tree
-from ..study.declaration import Declaration, declarations, front_matter, say
+from ..study.declaration import declarations, front_matter, say
 from ..study.settings import lab_root
 
 # %% auto #0

@@ -13,7 +13,7 @@ from threading import Thread
 
 from ..study.settings import lab_root
 from .pages import website
-from .render import ASSETS
+from .render import ASSETS, SHELL
 
 # %% auto #0
 __all__ = ['ASK', 'Handler', 'stamp', 'watch', 'main']
@@ -58,7 +58,7 @@ class Handler(SimpleHTTPRequestHandler):
 # %% ../../nbs/site/serve.ipynb #f406b769
 def stamp(root: Path) -> int:
     """When one of the files that the site is made of was last changed."""
-    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *ASSETS.iterdir(),
+    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *ASSETS.iterdir(), *SHELL.iterdir(),
              *(root / "data" / "recorded").glob("*.json")]
     return max((file.stat().st_mtime_ns for file in files
                 if file.exists() and ".ipynb_checkpoints" not in file.parts), default=0)
@@ -80,7 +80,8 @@ def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
 def main(port: int = 4848) -> None:
     """Serve the site on loopback until Ctrl-C; another port is taken if this one is in use."""
     root = lab_root()
-    website(root, out := root / "_docs")
+    try: website(root, out := root / "_docs")
+    except ValueError as error: raise SystemExit(str(error)) from None
     handler = partial(Handler, directory=str(out))
     try: server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError: server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
