@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from . import board
 from .page import Page, digest, keep, recall
 from ..study import claims, evidence
 from ..study.declaration import Declaration
@@ -29,12 +30,15 @@ def published(root: Path, studies: dict[str, Declaration], refuse) -> list[dict]
         own = [stamp(f) for f in (study.file, *files) if f == study.file or f.name.startswith(name + ".")]
         if (made := recall(file, key := digest(library, own))) is None:
             try:
-                keep(file, key, made := evidence.published(root, {name: study}))
-            except (ValueError, KeyError, TypeError, OSError) as error:
+                made = evidence.published(root, {name: study})
+                head(Page(study.page), study, made), board.rows(made, {name: study})    # can be shown
+                keep(file, key, made)
+            except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
+                made = []
                 refuse(ValueError(f"the claims recorded of {name} cannot be read: "
                                   f"{type(error).__name__}: {error}; "
                                   f"git restore data/recorded/{name}.*, or publish it again"))
-        found += made or []
+        found += made
     return found
 
 # %% ../../nbs/site/head.ipynb #d01bb1d3
