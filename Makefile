@@ -5,7 +5,7 @@ SCALE ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test test-changed lab docs docs-serve bench lock clean
+.PHONY: run test test-changed lab docs docs-serve docs-quarto bench lock clean
 
 run: $(READY)                          ## one study, laptop scale: make run PAPER=lru SCALE=laptop
 	$(BIN)/recurrent-lab run $(PAPER) $(if $(SCALE),--scale $(SCALE))
@@ -19,8 +19,11 @@ test-changed: $(READY)                 ## the notebooks and tests whose code, or
 lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick
 	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))
 
-docs: $(READY)                         ## the website, in _docs
+docs: $(READY)                         ## the website, in _docs; needs nothing else
 	$(BIN)/python -c 'from recurrent_lab.site.pages import main; main()'
+
+docs-quarto: $(READY)                  ## the website as nbdev and Quarto make it, in _docs; needs the program quarto
+	$(BIN)/python -c 'from recurrent_lab.site.quarto import main; main()'
 
 docs-serve: $(READY)                   ## the website on loopback, made anew when a notebook is saved
 	$(BIN)/python -c 'from recurrent_lab.site.serve import main; main()'

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from recurrent_lab.site import render
+from recurrent_lab.site import render, symbols
 from recurrent_lab.site.check import faults, settle
-from recurrent_lab.site.lists import reading_order
+from recurrent_lab.site.lists import reading_order, write_lists
 from recurrent_lab.site.pages import website
 from recurrent_lab.site.render import ASSETS
 from recurrent_lab.study.declaration import declarations
@@ -58,13 +58,20 @@ def test_nothing_in_it_points_outside_but_links(docs):
         assert not re.search(r"(?:\bsrc=|url\(|@import )[\"\']?(?:https?:)?//", text), file
 
 
+def board(docs):
+    return json.loads((docs / "board.js").read_text(encoding="utf-8").removeprefix("window.BOARD="))
+
+
 def test_the_board_has_every_claim_of_every_study(docs):
     home = (docs / "index.html").read_text(encoding="utf-8")
-    found, known = published(ROOT), declarations(ROOT)
+    found, known, rows = published(ROOT), declarations(ROOT), board(docs)
     assert {known[c["study"]].page for c in found} == {name for name in PAGES if name.startswith("papers/")}
-    assert home.count("<tr data-paper=") == len(found)
+    assert home.count("<tr><td>") == 20 and len(rows) == len(found) and rows[0]["html"].replace('href="/', 'href="') in home
+    main = [bool(row["of"][0]) for row in rows]
+    assert main == sorted(main, reverse=True) and 0 < sum(main) < len(main)          # headline claims first
+    whole = "".join(row["html"] for row in rows)
     for claim in found:                                        # one that only a smaller scale makes has no cell to lead to
-        assert f'href="{known[claim["study"]].page}.html#{"cell-" + claim["cell"] if claim["cell"] else "claims"}"' in home
+        assert f'href="/{known[claim["study"]].page}.html#{"cell-" + claim["cell"] if claim["cell"] else "claims"}"' in whole
         assert claim["cell"] or claim["run"]["scale"] != "laptop" or claim["stale"]
     for claim in found: assert (ROOT / "data/recorded" / f"{claim['study']}.{claim['run']['scale']}.json").exists()
 
@@ -88,21 +95,109 @@ def test_what_is_wrong_is_told_with_its_cell(change, told, tmp_path):
     assert len(found := wrong()) == 1 and found[0].startswith("papers/features/p: ") and told in found[0]
 
 
+def a_lab(lab):
+    "A copy of this lab; its library is this one."
+    shutil.copytree(ROOT / "nbs", lab / "nbs", symlinks=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(ROOT / "data/recorded", lab / "data/recorded")
+    for file in ("_quarto.yml", "README.md"): shutil.copy(ROOT / file, lab)
+    (lab / "recurrent_lab").symlink_to(ROOT / "recurrent_lab")
+    return lab
+
+
+def study_again(lab, name, i):
+    "A study once more, under another name, with its claims."
+    study = declarations(ROOT)[name]
+    notebook = json.loads(study.file.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]: cell["source"] = "".join(cell["source"]) + (f"\n# {i}" if cell["cell_type"] == "code" else "")
+    first = notebook["cells"][0]
+    first["source"] = first["source"].replace(f"order: {study.order}\n", f"order: {study.order + 100 * i}\n").replace("# ", f"# {i} ", 1)
+    (lab / f"nbs/papers/{study.family}/{name}_{i}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    for file in (ROOT / "data/recorded").glob(f"{name}.*.json"):
+        shutil.copy(file, lab / "data/recorded" / f"{name}_{i}.{file.name.split('.')[1]}.json")
+
+
+def cpu():
+    "Seconds of processor, pandoc's with them: what a build costs, whoever else is on the machine."
+    return sum(os.times()[:4])
+
+
+def test_two_hundred_studies(tmp_path):
+    "Home page, board, search and time; a change costs its page."
+    lab, out = a_lab(tmp_path / "lab"), tmp_path / "docs"
+    more = 200 - len(declarations(ROOT))
+    for i in range(more): study_again(lab, ("lru", "two_layers")[i % 2], 1 + i // 2)
+    write_lists(lab)
+    before = cpu()
+    website(lab, out)
+    whole, pages = cpu() - before, [file for file in out.rglob("*.html")]
+    print(f"{whole:.1f} s of processor for {len(pages)} pages")
+    assert len(pages) > 300 and whole / len(pages) < 0.1, f"{whole:.1f} s for {len(pages)} pages"
+    home = (out / "index.html").read_text(encoding="utf-8")
+    assert len(home.encode()) < 150_000 and len(board(out)) > 2_000 and home.count("<details class=\"family\">") >= 2
+    sections = json.loads((out / "search.js").read_text(encoding="utf-8").removeprefix("window.SEARCH="))
+    assert len(sections) > 4_000
+    file, seen = lab / "nbs/models/rnn.ipynb", {page: page.stat().st_mtime_ns for page in pages}
+    file.write_text(file.read_text().replace("> ", "> Anew: ", 1))
+    before = cpu()
+    website(lab, out)
+    assert cpu() - before < whole / 3
+    assert [page.name for page in pages if page.stat().st_mtime_ns != seen[page]] == ["rnn.html"]
+    kept = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    if shutil.rmtree(lab / ".cache") is None: website(lab, out)
+    assert kept == {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+
+
 def test_a_site_that_is_refused_leaves_the_one_before(tmp_path):
     lab, out = tmp_path / "lab", tmp_path / "docs"
-    shutil.copytree(ROOT / "nbs", lab / "nbs", symlinks=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    shutil.copytree(ROOT / "recurrent_lab", lab / "recurrent_lab", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "_quarto.yml", lab)
+    a_lab(lab)
     website(lab, out)
     before = (out / "index.html").read_bytes()
     (lab / "nbs/models/rnn.ipynb").write_text((lab / "nbs/models/rnn.ipynb").read_text().replace('"# ', '"see @eq-lost\\n", "# ', 1))
     with pytest.raises(ValueError, match="models/rnn: cell 1 .*@eq-lost"): website(lab, out)
     assert (out / "index.html").read_bytes() == before
+    (lab / "nbs/models/rnn.ipynb").write_text((ROOT / "nbs/models/rnn.ipynb").read_text()[:2000])           # half of it
+    (lab / "nbs/papers/recurrent/lru.ipynb").write_bytes(b"\xff\xfe")
+    (lab / "nbs/tasks/parity.ipynb").unlink()
+    (lab / "data/recorded/soap.laptop.json").write_text("{")
+    title = json.loads((lab / "nbs/models/mlp.ipynb").read_text())
+    title["cells"][0]["source"] = '# A "<i>title\n\n> one line'
+    (lab / "nbs/models/mlp.ipynb").write_text(json.dumps(title))
+    told = []
+    website(lab, out, told.append)
+    for words in ("models/rnn.ipynb", "papers/recurrent/lru.ipynb", "tasks/parity.ipynb", "soap"):
+        assert sum(words in str(error) for error in told) == 1, (words, list(map(str, told)))
+    assert len(told) == 4 and "JSONDecodeError" in (out / "models/rnn.html").read_text() and "git restore" in (out / "models/rnn.html").read_text()
+    assert "hidden_progress" in (out / "index.html").read_text() and "<h1>A &#34;&lt;i&gt;title</h1>" in (out / "models/mlp.html").read_text()
+    assert not any("<i>title" in file.read_text() for file in out.rglob("*.html"))
+
+
+def test_callouts_tabs_and_folded_code():
+    text = ("# P\n\n> one\n\n::: {.callout-warning}\n## Take *care*\n\nwords\n:::\n\n::: {.panel-tabset}\n## One\n\n1\n\n## Two\n\n2\n:::\n\n"
+            '::: {.callout-note collapse="true"}\nfolded\n:::')
+    page = render.read("x", {"cells": [dict(cell_type="markdown", id="a", source=text), dict(
+        cell_type="code", id="b", source='#| code-fold: true\n#| code-summary: "How"\n1 + 1', outputs=[])]})
+    assert page.headings == [] and "Take <em>care</em>" in page.body and page.body.count('class="tab"') == 2
+    assert '<details class="callout callout-note"><summary>' in page.body and '<details class="fold"><summary>How</summary><pre class="code">' in page.body
+
+
+@pytest.mark.parametrize("name", ["index", "papers/recurrent/lru", "study/claims", "study/study", "tasks/digits", "training/variants", "runner/run"])
+def test_nbdev_prepares_it_for_quarto(name, tmp_path, monkeypatch):
+    "What nbdev-docs does before it calls Quarto: it runs, no text of the first cell is lost, no clock is left in a cell."
+    from nbdev import serve_drv
+    from nbdev.processors import FilterDefaults
+    monkeypatch.chdir(ROOT)
+    serve_drv.main((ROOT / f"nbs/{name}.ipynb", tmp_path / "made.ipynb", FilterDefaults))
+    cells = json.loads((tmp_path / "made.ipynb").read_text())["cells"]
+    whole = "\n".join("".join(cell["source"]) for cell in cells)
+    first = "".join(json.loads((ROOT / f"nbs/{name}.ipynb").read_text())["cells"][0]["source"])
+    assert all(line in whole for line in first.splitlines() if line[:1] not in ("#", ">", "-"))
+    assert not any("execution" in cell["metadata"] for cell in cells)
+    if name.startswith("papers/"): assert "[arXiv 2303.06349v1]" in whole and "**Claims**: paper: " in whole
 
 
 def test_colours_have_enough_contrast():
     "WCAG AA, 4.5 to 1, for every text on what it stands on, light and dark."
-    css = (ASSETS / "site.css").read_text()
+    css = (ASSETS / "board.css").read_text()
     light, dark = [dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root[^{]*{([^}]*)}", css)[:2]]
     def luminance(colour):
         parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -182,18 +277,22 @@ def test_search_finds_a_symbol_by_keyboard(look, address):
 def test_the_board_filters_and_sorts(look, address):
     page = look()
     page.goto(address)
-    rows = page.locator(".board tbody tr:visible")
-    assert 20 < rows.count() < len(published(ROOT))                 # the main claims first
-    page.select_option(".board [data-filter=view]", "")
-    everything = rows.count()
-    assert everything == len(published(ROOT)) > 20
-    page.select_option(".board [data-filter=verdict]", "inconclusive")
-    assert 0 < rows.count() < everything and all("inconclusive" in text for text in rows.all_inner_texts())
-    page.select_option(".board [data-filter=family]", "Learning dynamics")
-    page.select_option(".board [data-filter=verdict]", "")
-    assert 0 < rows.count() < everything
-    page.select_option(".board [data-filter=family]", "")
+    rows, told = page.locator(".board tbody tr"), page.locator(".board output")
+    main = told.inner_text()
+    assert rows.count() == 20 and main.startswith("1–20 of ") and page.evaluate("window.BOARD") is None     # the first leaf is in the page
+    choose = lambda label, value: page.select_option(f".board select[aria-label='{label}']", value)
+    choose("which claims", "")
+    page.wait_for_function(f"document.querySelector('.board output').value.startsWith('1–20 of {len(published(ROOT))} claims')")
+    page.click(".board .leaves button:last-child")
+    page.wait_for_function("document.querySelector('.board output').value.startsWith('21–40 of')")
+    choose("verdict", "inconclusive")
+    page.wait_for_function("document.querySelector('.board output').value.startsWith('1–')")
+    assert rows.count() and all("inconclusive" in text for text in rows.all_inner_texts())
+    choose("verdict", "")
+    choose("family", "Learning dynamics")
+    page.wait_for_function(f"document.querySelector('.board output').value != {json.dumps(main)}")
     page.click(".board th:first-child button")
+    page.wait_for_function("document.querySelector('.board th').ariaSort === 'ascending'")
     names = page.locator(".board tbody tr td:first-child a").all_inner_texts()
     assert names == page.evaluate("names => [...names].sort((a, b) => a.localeCompare(b, 'en', {numeric: true}))", names)
     rows.first.locator("a").click()
@@ -248,13 +347,17 @@ def test_the_readme_s_python_works():
 def test_quarto_makes_the_same_pages_and_anchors(docs, tmp_path):
     lab = tmp_path / "lab"
     shutil.copytree(ROOT, lab, symlinks=True, ignore=shutil.ignore_patterns(".venv", ".git", "_docs", "_proc", "runs", ".cache"))
-    subprocess.run([Path(sys.executable).with_name("nbdev-docs")], cwd=lab, check=True)
+    subprocess.run([sys.executable, "-c", "from recurrent_lab.site.quarto import main; main()"], cwd=lab, check=True)
+    assert "data-leaf" in (lab / "_docs/index.html").read_text()
+    for row in board(lab / "_docs"):
+        page, _, anchor = re.search(r'href="/([^"]*)"', row["html"])[1].partition("#")
+        assert f'id="{anchor}"' in (lab / "_docs" / page).read_text()
     anchors = lambda file: set(re.findall(r'<h[2-4][^>]* id="([^"]+)"', file.read_text())) | set(re.findall(r'data-anchor-id="([^"]+)"', file.read_text()))
     for name in PAGES: assert anchors(docs / f"{name}.html") <= anchors(lab / "_docs" / f"{name}.html"), name
 
 
 def test_a_name_of_a_private_module_leads_to_its_page():
-    known = render.symbols(ROOT / "recurrent_lab")
+    known = symbols.symbols(ROOT / "recurrent_lab")
     assert known["recurrent_lab.optimizers.soap"] == known["recurrent_lab.optimizers._soap.soap"] == "optimizers/soap.html#soap"
-    assert render.imported(["from recurrent_lab.optimizers import eigenbasis", "from recurrent_lab.models import generate"], known) == {
+    assert symbols.imported(["from recurrent_lab.optimizers import eigenbasis", "from recurrent_lab.models import generate"], known) == {
         "eigenbasis": "optimizers/soap.html#eigenbasis", "generate": "models/generate.html#generate"}

@@ -56,14 +56,10 @@ def test_a_writer_killed_at_any_moment_leaves_whole_tables(tmp_path):
             assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_what_a_killed_run_left_is_cleared_and_a_living_one_is_not(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    (tmp_path / f".quick.{dead.pid}-1").mkdir()
-    (tmp_path / f".quick.{os.getpid()}-1").mkdir()
-    (tmp_path / ".quick.7-1.old").mkdir()
-    building = _building(tmp_path / "quick")
-    assert {f.name for f in tmp_path.iterdir()} == {f".quick.{os.getpid()}-1", "quick", building.name}
+def test_what_a_killed_run_left_is_cleared_and_what_it_had_put_aside_is_put_back(tmp_path):
+    for name in (".quick.4711-1", ".quick.00ffaa11", ".quick.0.5.00ffaa11", ".quick.00ffaa12.old"): (tmp_path / name).mkdir()
+    building = _building(tmp_path / "quick")                         # the one with 0.5 is of a run of another name
+    assert {f.name for f in tmp_path.iterdir()} == {".quick.0.5.00ffaa11", "quick", building.name}
 
 
 def test_notebooks_run_side_by_side_each_in_its_own_kernel_and_settings(tmp_path):

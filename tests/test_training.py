@@ -95,7 +95,7 @@ def test_a_run_killed_many_times_ends_where_the_unbroken_one_ends(tmp_path):
 def test_what_a_killed_writer_leaves_beside_the_file_is_ignored(tmp_path):
     path = tmp_path / "run.npz"
     fit(init, step, RUNS, checkpoint=path, **numbers(10))
-    path.with_name("run.npz.tmp").write_bytes(path.read_bytes()[:100])
+    path.with_name(".run.npz.00ffaa11.tmp").write_bytes(path.read_bytes()[:100])
     assert_same(fit(init, step, RUNS, checkpoint=path, **numbers(20)), fit(init, step, RUNS, **numbers(20)))
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
 

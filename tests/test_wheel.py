@@ -63,7 +63,7 @@ def test_the_wheel_has_notebooks_and_data_as_files_and_nothing_else(wheel):
         assert all(info.external_attr >> 28 != 0xA for info in packed.infolist()), "a link is in the wheel"
     assert {name for name in names if name.endswith(".ipynb")} == inside("nbs", "*.ipynb")
     assert {name for name in names if name.startswith("recurrent_lab/data/")} == inside("data", "*") - inside("data/golden", "*")
-    assert {"recurrent_lab/nbs/_quarto.yml", "recurrent_lab/runner/settings.ini", "recurrent_lab/site/assets/page.html"} <= names
+    assert {"recurrent_lab/nbs/_quarto.yml", "recurrent_lab/runner/settings.ini", "recurrent_lab/site/shell/page.html"} <= names
 
 
 def test_its_tasks_know_their_data(use, installed):

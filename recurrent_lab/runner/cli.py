@@ -9,10 +9,10 @@ import argparse
 import os
 import sys
 from argparse import RawDescriptionHelpFormatter
-from dataclasses import fields
 
 from .explain import examples
-from ..study.settings import settings, unknown
+from ..study.declaration import say
+from ..study.settings import once, quoted, settings, unknown
 
 # %% auto #0
 __all__ = ['COMMANDS', 'main']
@@ -41,53 +41,49 @@ def _assignments(words: list[str]) -> dict[str, str]:
     """`["steps=5"]` as `{"steps": "5"}`."""
     for word in words:
         if "=" not in word.strip("="):
-            raise ValueError(f"--set takes field=value, such as steps=100, not {word!r}")
-    return dict(word.split("=", 1) for word in words)
+            raise ValueError(f"--set takes field=value, such as steps=100, not {quoted(word)}")
+    return once([tuple(word.split("=", 1)) for word in words])
 
 def _run(arguments) -> int:
     """Run a study, print its claims and where its files stand.
     1 if a cell or a claim failed, 130 after Ctrl-C."""
     from recurrent_lab.runner.execute import CellFailed, Progress
-    from recurrent_lab.runner.run import plan, run
+    from recurrent_lab.runner.run import larger, plan, run
     p = plan(arguments.paper, scale=arguments.scale, seeds=arguments.seeds, track=arguments.track,
              overrides=_assignments(arguments.set))
-    print(f"{p.study.name} · {p.folder.name}", file=sys.stderr)
+    show, folder, status = Progress(), p.folder, 0
     if p.settings.scale == "paper":
-        _warn(p)
+        say(f"warning: this is the paper's size and may take very long: {larger(p) or 'same as laptop'}")
     try:
-        folder, status = run(p, Progress()), 0
+        run(p, show)
     except CellFailed as e:
-        print(f"\n{e}", file=sys.stderr)
+        show.text(f"\n{e}\n")
         folder, status = p.folder.with_name(p.folder.name + ".failed"), 1
+    except OSError as e:
+        say(f"{_reason(e)}; what there is of the run is in {p.folder}.failed, the next one goes on from its checkpoints")
+        return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; earlier results are as they were", file=sys.stderr)
+        say("interrupted; earlier results are as they were")
         return 130
-    return max(status, _show(folder))
+    try:
+        return max(status, _show(folder))
+    except BrokenPipeError:
+        return _unread(status)
 
 # %% ../../nbs/runner/cli.ipynb #1e23f7eb
 def _show(folder) -> int:
     """Print the claims of a run and its files; 1 if one of the claims failed."""
     from recurrent_lab.runner.overview import width
     from recurrent_lab.study import claims, results
-    table = None
     if (folder / "results.sqlite").exists():
-        table = results.read(folder / "results.sqlite", "claims")
+        table = results.told(folder / "results.sqlite")["claims"]
         print("\n" + claims.as_text(table, width()))
         print("\n" + claims.counts(table.to_dict("records")))
     print(f"\n{folder}")
-    for file in sorted(folder.iterdir()):
+    for file in sorted(folder.glob("*")):
         print(f"    {file.name}")
+    print(end="", flush=True)
     return int(folder.suffix == ".failed")
-
-def _warn(p) -> None:
-    """Say how much larger the paper's scale is than a laptop's."""
-    from recurrent_lab.study.scale import configure
-    Config, scales = p.study.config()
-    small = configure(Config, **scales)
-    larger = [f"{f.name} {getattr(p.config, f.name)} ({getattr(small, f.name)} at laptop scale)"
-              for f in fields(small) if getattr(small, f.name) != getattr(p.config, f.name)]
-    print("warning: this is the paper's size and may take very long: "
-          f"{', '.join(larger) or 'same as laptop'}", file=sys.stderr)
 
 # %% ../../nbs/runner/cli.ipynb #9bb5ccfe
 def _publish(arguments) -> int:
@@ -108,7 +104,7 @@ def _new(arguments) -> int:
         print(f"\n{e}\nnothing was made", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; nothing was made", file=sys.stderr)
+        say("interrupted; nothing was made")
         return 130
     print(f"\n{file}\n    a copy of {TEMPLATE}, run at laptop scale, "
           "published and named in every list;"
@@ -154,6 +150,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         raise ValueError(f"{message}; {' '.join(self.format_usage().split())}")
 
+class _Once(argparse.Action):
+    """Takes a value, and refuses a second one."""
+    def __call__(self, parser, namespace, value, option=None):
+        once([(option, given) for given in (getattr(namespace, self.dest), value) if given is not None])
+        setattr(namespace, self.dest, value)
+
 COMMANDS = {"list": (_list, "the studies, with their latest verdicts"),
             "run": (_run, "run a study and print its claims"),
             "claims": (_claims, "what was claimed, measured and found"),
@@ -179,15 +181,15 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("run", "publish"):
         made[name].add_argument("paper", help="a study, as `recurrent-lab list` names it")
     for name in ("run", "lab", "publish"):
-        made[name].add_argument("--scale", help="quick, laptop, desktop or paper")
+        made[name].add_argument("--scale", action=_Once, help="quick, laptop, desktop or paper")
     made["new"].add_argument("paper", help="its name: small letters, digits and _")
     made["new"].add_argument("--family", default="dynamics", help="the folder in nbs/papers")
     made["init"].add_argument("folder", help="where; it is made if need be")
-    made["run"].add_argument("--seeds", help="how many seeds")
+    made["run"].add_argument("--seeds", action=_Once, help="how many seeds")
     made["run"].add_argument("--set", nargs="+", action="extend", default=[], metavar="field=value",
                              help="change the configuration")
     made["claims"].add_argument("--json", action="store_true", help="as JSON, every value")
-    made["run"].add_argument("--track", help="send the curves to tensorboard or trackio as well")
+    made["run"].add_argument("--track", action=_Once, help="send the curves to tensorboard or trackio as well")
     made["completion"].add_argument("shell", choices=("bash", "zsh"))
     for command in made.values():
         command.set_defaults(parser=command)
@@ -195,30 +197,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 # %% ../../nbs/runner/cli.ipynb #3b23d283
+def _reason(error: OSError) -> str:
+    """What the system refused, and where."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+def _unread(status: int) -> int:
+    """`status`; what would still be printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+def _obey(words: list[str]) -> int:
+    """Do what the words say; returns the exit status."""
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise unknown("command", words[0], COMMANDS)
+    arguments, rest = _parser().parse_known_args(words)
+    arguments.rest = rest
+    if rest and arguments.command != "lab":
+        arguments.parser.error(f"unknown: {' '.join(rest)}")
+    status = COMMANDS[arguments.command][0](arguments)
+    print(end="", flush=True)
+    return status
+
 def main(argv: list[str] | None = None) -> int:
     """The command `recurrent-lab`. Exit status: 0 done, 1 a cell or a claim failed,
     2 refused, 130 interrupted."""
-    words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")         # a terminal without ─ shows ?
     try:
-        if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-            raise unknown("command", words[0], COMMANDS)
-        arguments, rest = _parser().parse_known_args(words)
-        arguments.rest = rest
-        if rest and arguments.command != "lab":
-            arguments.parser.error(f"unknown: {' '.join(rest)}")
-        status = COMMANDS[arguments.command][0](arguments)
-        sys.stdout.flush()
-        return status
+        return _obey(sys.argv[1:] if argv is None else list(argv))
     except BrokenPipeError:                              # `| head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except ValueError as e:
-        print(f"recurrent-lab: {e}", file=sys.stderr)
-        return 2
+        return _unread(0)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
     except ModuleNotFoundError as e:
-        print(f"recurrent-lab: {e.name} is not installed; "
-              "it comes with: pip install 'recurrent_lab[lab]'", file=sys.stderr)
-        return 2
+        say(f"{e.name} is not installed; it comes with: pip install 'recurrent_lab[lab]'")
+    except OSError as e:
+        say(_reason(e))
+    except ValueError as e:
+        say(e)
+    except (RecursionError, MemoryError, OverflowError):     # of Python, when it reads a literal
+        say("a value is nested too deeply or too large to be read")
+    return 2
 
 if __name__ == "__main__" and "__file__" in globals():      # python -m recurrent_lab.runner.cli
     sys.exit(main())

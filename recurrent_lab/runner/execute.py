@@ -19,7 +19,7 @@ import recurrent_lab
 from ..study.settings import PREFIX, lab_root, settings
 
 # %% auto #0
-__all__ = ['COLOUR', 'CellFailed', 'cores', 'compiler', 'environment', 'Progress', 'execute']
+__all__ = ['COLOUR', 'CellFailed', 'cores', 'compiler', 'environment', 'Progress', 'opened', 'execute']
 
 # %% ../../nbs/runner/execute.ipynb #90d57274
 class CellFailed(Exception):
@@ -58,7 +58,8 @@ class Progress:
     """Prints where a run is: a line a code cell under its section's heading,
     and the kernel's stderr between them."""
     def __init__(self, out=None):
-        self.out, self.began, self.open, self.section = out or sys.stderr, time.perf_counter(), False, ""
+        self.out, self.began = out or sys.stderr or open(os.devnull, "w"), time.perf_counter()
+        self.open, self.section = False, ""
 
     def cell(self, cell, number: int, of: int) -> None:
         first = next((line for line in cell.source.splitlines()
@@ -71,8 +72,11 @@ class Progress:
                       + line[:shutil.get_terminal_size((110, 0)).columns - 1] + "\n")
 
     def text(self, text: str) -> None:
-        self.out.write(text)
-        self.out.flush()
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except OSError:                                  # nobody reads on: the run does not depend on it
+            self.out = open(os.devnull, "w", encoding="utf-8")
         self.open = not text.endswith("\n")
 
 # %% ../../nbs/runner/execute.ipynb #d00a7776
@@ -126,11 +130,20 @@ def _report(file: Path, client, error: BaseException) -> str:
     cell = client.nb.cells[client.at]
     source = "\n".join("    | " + line for line in cell.source.splitlines()[:6])
     traces = ["\n".join(o.traceback) for o in cell.get("outputs", []) if o.output_type == "error"]
-    trace = traces[-1] if traces else f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    trace = traces[-1] if traces else f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if type(error).__name__ == "DeadKernelError":
         trace += " (out of memory, or ended from outside)"
     return (f"{file}: cell {client.at + 1} (id {cell.get('id')}) failed\n{source}\n"
             f"{COLOUR.sub('', trace)}")
+
+def opened(file: Path):
+    """The notebook in a file, as an nbformat node. ValueError, which names the file, if it is none."""
+    import nbformat
+    try:
+        return nbformat.read(file, as_version=4)
+    except Exception as error:                           # of JSON, of the schema, of a missing key
+        raise ValueError(f"{file}: Jupyter cannot read it ({type(error).__name__}: {error}); "
+                         "restore it or move it away") from None
 
 def execute(file: Path, *, show: Progress | None = None, timeout: float | None = None, **given):
     """The notebook `file`, executed in a kernel of its own at the settings `given`
@@ -138,11 +151,11 @@ def execute(file: Path, *, show: Progress | None = None, timeout: float | None =
 
     Returns the executed notebook (an nbformat node); the file is not changed.
     timeout: seconds for one cell. Raises CellFailed when a cell fails, takes too long,
-    or its kernel dies; KeyboardInterrupt, once the kernel is ended, on Ctrl-C.
+    or its kernel dies; KeyboardInterrupt, once the kernel is ended, on Ctrl-C;
+    ValueError on a file that is no notebook.
     """
-    import nbformat
     file = Path(file).resolve()
-    client = _client(nbformat.read(file, as_version=4), file.parent, show, timeout)
+    client = _client(opened(file), file.parent, show, timeout)
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(client.execute, env=environment(
             benchmark=file.parent.name == "benchmarks", **given))

@@ -5,16 +5,19 @@
 # %% ../../nbs/runner/lab.ipynb #a98890a6
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
-from .execute import environment
-from ..study.settings import settings, writable
+from .execute import environment, opened
+from ..study import results
+from ..study.declaration import say
+from ..study.settings import PACKAGE, settings, writable
 
 # %% auto #0
-__all__ = ['APPEARANCE', 'command', 'trust', 'lab']
+__all__ = ['APPEARANCE', 'BRANCHES', 'command', 'held', 'known', 'trust', 'lab']
 
 # %% ../../nbs/runner/lab.ipynb #dc8f8e00
 APPEARANCE = {
@@ -35,13 +38,40 @@ def command(root: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *ours, *["--allow-root"] * administrator, *words]
 
 # %% ../../nbs/runner/lab.ipynb #26db0766
-def trust(root: Path) -> None:
-    """Sign the notebooks of the lab `root`, with this user's key."""
-    import nbformat
+BRANCHES = "origin/HEAD", "origin/main", "origin/master", "main", "master"     # the repository's own
+
+def held(root: Path) -> set[tuple[str, str]]:
+    """The notebooks that the repository's own branch holds, or held where this one left it:
+    path (from `root`) and git's hash of the content."""
+    found = set()
+    for branch in BRANCHES:
+        for commit in {branch, results.git(root, "merge-base", branch, "HEAD")} - {""}:
+            for line in results.git(root, "ls-tree", "-r", "-z", commit, "nbs").split("\0"):
+                about, _, name = line.partition("\t")
+                found.add((name, about[-40:]))
+    return found
+
+def known(file: Path, root: Path, ours: set[tuple[str, str]]) -> bool:
+    """Whether a notebook is what the repository's own branch (`ours`) or the installed package has."""
+    content, name = file.read_bytes(), file.relative_to(root).as_posix()
+    shipped = PACKAGE / name
+    return ((name, hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()) in ours
+            or shipped.is_file() and not shipped.samefile(file) and shipped.read_bytes() == content)
+
+def trust(root: Path) -> list[Path]:
+    """Sign the notebooks of the lab `root` that are known, with this user's key; returns the others.
+    One that cannot be read is named on stderr."""
     from nbformat.sign import NotebookNotary
-    notary = NotebookNotary()
-    for file in (root / "nbs").rglob("*.ipynb"):
-        notary.sign(nbformat.read(file, as_version=4))
+    notary, ours, others = NotebookNotary(), held(root), []
+    for file in sorted((root / "nbs").rglob("*.ipynb")):
+        try:
+            if known(file, root, ours):
+                notary.sign(opened(file))
+            elif ".ipynb_checkpoints" not in file.parts:
+                others.append(file)
+        except (OSError, ValueError) as error:
+            say(error)
+    return others
 
 def lab(*words: str, scale: str | None = None) -> None:
     """Become JupyterLab. ValueError on an unknown scale, and where there is no home page to open."""
@@ -49,6 +79,8 @@ def lab(*words: str, scale: str | None = None) -> None:
     root = settings(scale=scale).root
     if not (root / "nbs" / "index.ipynb").exists():
         raise ValueError(f"{root} has no nbs/index.ipynb to open: start in a checkout of recurrent_lab")
-    trust(root)
+    if others := trust(root):
+        say(f"not trusted, so without figures until they have run: {', '.join(file.name for file in others)}; "
+            "they are not as the repository's own branch has them (jupyter trust FILE)")
     os.chdir(root)
     os.execve(sys.executable, command(root, *words), environment(scale=scale))

@@ -22,11 +22,9 @@ def found(root: Path, runs: Path, name: str) -> list[str]:
     """The verdicts on a study's claims in words: of each published scale, then of each run here."""
     told = [f"published, {scale}: {_counted(made)}"
             for scale, made in evidence.recorded(root, name).items()]
-    for file in results.run_files(runs):
-        if file.parent.parent.name == name:
-            made, started = results.read(file, "claims"), results.read(file, "run").started[0]
-            told.append(f"here, {file.parent.name}: {_counted(made.to_dict('records'))} "
-                        f"({started[:10]})")
+    for file, ran in results.finished(runs, name).items():
+        told.append(f"here, {file.parent.name}: {_counted(ran['claims'].to_dict('records'))} "
+                    f"({ran['run'].started[0][:10]})")
     told += [f"here, {failed.stem}: the last run failed"
              for failed in sorted((runs / name).glob("*.failed"))]
     return told or ["not run yet"]

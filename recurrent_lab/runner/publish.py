@@ -5,13 +5,13 @@
 # %% ../../nbs/runner/publish.ipynb #56f82c32
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from .run import plan
 from ..study import claims, evidence
 from ..study.code import notebook_hash
-from ..study.declaration import sources
+from ..study.declaration import read_notebook, sources
+from ..study.files import put
 
 # %% auto #0
 __all__ = ['publish', 'cleaned']
@@ -29,11 +29,14 @@ def publish(paper: str, scale: str | None = None, committed: bool = True) -> Pat
     if not file.exists():
         raise ValueError(f"no run to publish at {file}: "
                          f"recurrent-lab run {paper} --scale {p.settings.scale}")
-    notebook = json.loads(file.read_text(encoding="utf-8"))
+    notebook = read_notebook(file)
     if sources(notebook) != sources(p.study.file):
         raise ValueError(f"the code of {p.study.file} has changed since the run in {p.folder}: "
                          "run it again")
-    run = next(iter(claims.shown(notebook)), {"run": {}})["run"]
+    try:
+        run = next(iter(claims.shown(notebook)), {"run": {}})["run"]
+    except (KeyError, TypeError, AttributeError) as e:
+        raise ValueError(f"{file}: its outputs cannot be read ({type(e).__name__}: {e}): run it again") from None
     if run.get("code") != notebook_hash(p.study.file, scale=p.settings.scale):
         raise ValueError(f"the code that {paper} imports has changed since the run in {p.folder}: "
                          "run it again")
@@ -49,4 +52,4 @@ def cleaned(executed: Path, to: Path) -> None:
     from nbdev.clean import clean_nb
     notebook = read_nb(executed)
     clean_nb(notebook)
-    to.write_text(nb2str(notebook), encoding="utf-8")
+    put(to, nb2str(notebook))

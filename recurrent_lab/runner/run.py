@@ -5,21 +5,23 @@
 # %% ../../nbs/runner/run.ipynb #b8164d7f
 from __future__ import annotations
 
-import os
+import re
+import secrets
 import shutil
-import threading
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .execute import CellFailed, Progress, execute
-from ..site.render import alone
+from .execute import CellFailed, Progress, execute, opened
+from ..site import render
 from ..study.declaration import Declaration, declarations, notebooks
+from ..study.files import alone
 from ..study.scale import changes, configure, label
-from ..study.settings import Settings, settings, unknown, writable
+from ..study.settings import Settings, countable, settings, unknown, writable
 from ..study.track import needed
 
 # %% auto #0
-__all__ = ['Plan', 'plan', 'run']
+__all__ = ['Plan', 'plan', 'larger', 'run']
 
 # %% ../../nbs/runner/run.ipynb #c1135f96
 @dataclass(frozen=True)
@@ -42,11 +44,18 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None 
     if paper not in known:
         raise unknown(f"study (a notebook in {notebooks(given.root) / 'papers'}/*/)", paper, known)
     Config, scales = known[paper].config()
-    overrides = changes(Config, given)
+    overrides = countable(changes(Config, given))
     config = configure(Config, **scales, scale=given.scale, overrides=overrides)
     writable(given.runs)
     return Plan(known[paper], given, config, overrides,
                 given.runs / paper / label(given.scale, overrides))
+
+def larger(plan: Plan) -> str:
+    """The fields in which a plan differs from laptop scale, in words."""
+    Config, scales = plan.study.config()
+    laptop, here = configure(Config, **scales), plan.config
+    return ", ".join(f"{f.name} {getattr(here, f.name)} ({getattr(laptop, f.name)} at laptop scale)"
+                     for f in fields(laptop) if getattr(laptop, f.name) != getattr(here, f.name))
 
 # %% ../../nbs/runner/run.ipynb #66ff7853
 def _replace(new: Path, old: Path) -> None:
@@ -59,46 +68,51 @@ def _replace(new: Path, old: Path) -> None:
 
 def _building(folder: Path) -> Path:
     """An empty hidden folder beside `folder`; those of runs that were killed are removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{folder.name}.*"):
-        if left.suffix == ".old" and not folder.exists():
-            left.rename(folder)                          # killed between the two renames of _replace
-        elif left.suffix == ".old" or not _alive(int(left.suffix[1:].split("-")[0])):
+        if re.fullmatch(r"[0-9a-f-]+(\.old)?", left.name.removeprefix(f".{folder.name}.")):
+            if left.suffix == ".old" and not folder.exists():
+                left.rename(folder)                      # killed between the two renames of _replace
             shutil.rmtree(left, ignore_errors=True)
-    made = folder.with_name(f".{folder.name}.{os.getpid()}-{threading.get_ident()}")
-    made.mkdir(parents=True)
+    made = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    made.mkdir()
     return made
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 def run(plan: Plan, show: Progress | None = None) -> Path:
     """Execute a study; returns the folder with its notebook, its page and its results.sqlite.
 
-    Raises CellFailed or KeyboardInterrupt, the earlier results untouched
-    and what there is in the folder <...>.failed.
+    Raises CellFailed, KeyboardInterrupt or OSError, the earlier results untouched
+    and what there is in the folder <...>.failed; ValueError, nothing written, while such a run is under way.
     """
     import nbformat
-    s, name, failed = plan.settings, plan.study.name, plan.folder.with_name(plan.folder.name + ".failed")
-    building = _building(plan.folder)
-    try:
-        done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
-                       data=s.data, runs=s.runs, device=s.device, track=s.track,
-                       figure_format=s.figure_format,
-                       progress="text" if s.progress == "auto" else s.progress)
-        nbformat.write(done, building / f"{name}.ipynb")
-        (building / f"{name}.html").write_text(alone(done, name), encoding="utf-8")
-    except BaseException as error:
-        if isinstance(error, CellFailed):
-            nbformat.write(error.notebook, building / f"{name}.ipynb")
-        _replace(building, failed)
-        raise
-    _replace(building, plan.folder)
-    for done_with in (failed, plan.folder.with_name(plan.folder.name + ".checkpoints")):
-        shutil.rmtree(done_with, ignore_errors=True)
-    return plan.folder
+    opened(plan.study.file)
+    name, folder = plan.study.name, plan.folder
+    busy = f"{name} is being run as {folder.name} already: wait until that has ended, or change a setting"
+    with alone(plan.settings.runs / ".locks" / name / folder.name, busy):
+        building = _building(folder)
+        if show:
+            show.text(f"{name} · {folder.name}\n")
+        try:
+            _execute(plan, building, show)
+            _replace(building, folder)
+        except BaseException as error:
+            with suppress(OSError):                      # a full disk must not hide what failed
+                if isinstance(error, CellFailed):
+                    nbformat.write(error.notebook, building / f"{name}.ipynb")
+            with suppress(OSError):
+                _replace(building, folder.with_name(folder.name + ".failed"))
+            raise
+        for done_with in (".failed", ".checkpoints"):
+            shutil.rmtree(folder.with_name(folder.name + done_with), ignore_errors=True)
+    return folder
+
+def _execute(plan: Plan, building: Path, show: Progress | None) -> None:
+    """Execute a study in its `building`: its results first, then its notebook and its page."""
+    import nbformat
+    s, name = plan.settings, plan.study.name
+    done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
+                   data=s.data, runs=s.runs, device=s.device, track=s.track,
+                   figure_format=s.figure_format,
+                   progress="text" if s.progress == "auto" else s.progress)
+    nbformat.write(done, building / f"{name}.ipynb")
+    (building / f"{name}.html").write_text(render.alone(done, name), encoding="utf-8")

@@ -6,59 +6,70 @@
 from __future__ import annotations
 
 import html
+import json
 
 from ..study.declaration import FAMILIES, Declaration
 
 # %% auto #0
-__all__ = ['as_html']
+__all__ = ['LEAF', 'CHOICES', 'row', 'rows', 'as_script', 'as_html']
 
 # %% ../../nbs/site/board.ipynb #67074b1c
+LEAF = 20                                        # rows that are shown at once
+CHOICES = "view", "paper", "family", "kind", "verdict", "scale"
+
 def _main(claim: dict) -> bool:
     """Whether a claim is shown first: a headline claim at laptop scale or above; of a study
     without kinds, all of them."""
     return claim["run"]["scale"] != "quick" and claim.get("headline", True)
 
-def _row(claim: dict, study: Declaration) -> str:
+def row(claim: dict, study: Declaration) -> dict:
+    """A claim on the board: what it is chosen by, what it is sorted by in each column, its cells."""
     e = lambda value: html.escape(str(value if value is not None else ""))
-    title, family, run = study.title, FAMILIES[study.family], claim["run"]
+    family, run = FAMILIES[study.family], claim["run"]
     address = f"/{study.page}.html" + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims")
     versions = " ".join(f"{name} {run[name]}" for name in ("python", "jax", "equinox", "optax", "numpy")
                         if run.get(name))
-    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}",
-                                   claim.get("why")]))
+    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}", claim.get("why")]))
     date = run["started"][:10]
-    verdict = f'<span class="verdict {claim["verdict"].replace(" ", "-")}">{e(claim["verdict"])}</span>'
-    return (f'<tr data-paper="{e(title)}" data-family="{e(family)}" '
-            f'data-verdict="{e(claim["verdict"])}" data-scale="{e(run["scale"])}" '
-            f'data-kind="{e(claim.get("kind"))}" data-view="{"main claims" if _main(claim) else ""}">'
-            f'<td data-sort="{e(claim["statement"])}"><a href="{address}">{e(claim["statement"])}</a>'
-            f'<small>{e(title)} · {e(how)}</small></td>'
-            f'<td data-label="paper" data-sort="{e(claim["where"])}">{e(claim["paper"])}'
-            f'<small>{e(claim["where"])}</small></td>'
-            f'<td data-label="ours" data-sort="{e(claim["mean"])}">{e(claim["ours"])}</td>'
-            f'<td>{verdict}<small>{e(run["scale"])} scale{", stale" if claim["stale"] else ""}</small></td>'
-            f'<td data-sort="{date}"><details><summary>{date}</summary>'
-            f'<small>{e(run["machine"])}; {e(versions)}</small></details></td></tr>')
+    verdict = (f'<span class="verdict {e(claim["verdict"].replace(" ", "-"))}">'
+               f'{e(claim["verdict"])}</span>')
+    cells = (f'<td><a href="{e(address)}">{e(claim["statement"])}</a>'
+             f'<small>{e(study.title)} · {e(how)}</small></td>'
+             f'<td data-label="paper">{e(claim["paper"])}<small>{e(claim["where"])}</small></td>'
+             f'<td data-label="ours">{e(claim["ours"])}</td>'
+             f'<td>{verdict}<small>{e(run["scale"])} scale{", stale" if claim["stale"] else ""}</small></td>'
+             f'<td><details><summary>{e(date)}</summary>'
+             f'<small>{e(run["machine"])}; {e(versions)}</small></details></td>')
+    return dict(of=["main claims" if _main(claim) else "", study.title, family, claim.get("kind"),
+                    claim["verdict"], run["scale"]],
+                by=[claim["statement"], claim["where"], claim["mean"], claim["verdict"], date], html=cells)
 
-def as_html(found: list[dict], studies: dict[str, Declaration]) -> str:
-    """The published claims of `studies`, by name, as an HTML table with filters."""
-    def choice(name, values):
-        options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>'
-                          for v in dict.fromkeys(filter(None, values)))
-        return (f'<select data-filter="{name}" aria-label="{name}">'
-                f'<option value="">every {name}</option>{options}</select>')
-    view = ('<select data-filter="view" aria-label="which claims"><option>main claims</option>'
+def rows(found: list[dict], studies: dict[str, Declaration]) -> list[dict]:
+    """The published claims of `studies`, by name, as rows, headline claims first."""
+    return [row(c, studies[c["study"]]) for c in sorted(found, key=lambda c: not _main(c))]
+
+def as_script(made: list[dict]) -> str:
+    """All rows, as the page loads them."""
+    return f"window.BOARD={json.dumps(made, ensure_ascii=False, separators=(',', ':'))}"
+
+def as_html(made: list[dict]) -> str:
+    """The first rows as an HTML table, with filters for all."""
+    def choice(n, name):
+        values = dict.fromkeys(value for one in made if (value := one["of"][n]))
+        options = "".join(f'<option value="{html.escape(v)}">{html.escape(v)}</option>' for v in values)
+        return f'<select aria-label="{name}"><option value="">every {name}</option>{options}</select>'
+    view = ('<select aria-label="which claims"><option>main claims</option>'
             '<option value="">every claim</option></select>')
-    filters = (view + choice("paper", [studies[c["study"]].title for c in found])
-               + choice("family", [FAMILIES[studies[c["study"]].family] for c in found])
-               + choice("kind", [c.get("kind") for c in found])
-               + choice("verdict", [c["verdict"] for c in found])
-               + choice("scale", [c["run"]["scale"] for c in found]))
+    filters = view + "".join(choice(n, name) for n, name in enumerate(CHOICES) if n)
     head = "".join(f'<th scope="col"><button type="button">{name}</button></th>'
                    for name in ("claim", "paper", "ours", "verdict", "run"))
-    rows = "\n".join(_row(c, studies[c["study"]]) for c in found)
-    return ('<div class="board"><p class="filters">'
-            '<input type="search" data-filter="text" placeholder="filter" aria-label="filter by words">'
-            f'{filters}<output aria-live="polite"></output></p>\n'
+    first = [one for one in made if one["of"][0]]
+    shown = "\n".join(f'<tr>{one["html"]}</tr>' for one in first[:LEAF])
+    return (f'<div class="board" data-leaf="{LEAF}"><p class="filters">'
+            f'<input type="search" placeholder="filter" aria-label="filter by words">{filters}</p>\n'
             f'<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-            f'<tbody>\n{rows}\n</tbody></table></div></div>')
+            f'<tbody>\n{shown}\n</tbody></table></div>\n'
+            '<p class="leaves"><button type="button" aria-label="claims before">←</button> '
+            f'<output aria-live="polite">1–{min(LEAF, len(first))} of {len(first)} main claims, '
+            f'{len(made)} in all</output> '
+            '<button type="button" aria-label="claims after">→</button></p></div>')

@@ -8,53 +8,68 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections import Counter
 from pathlib import Path
 
-from .render import Page
+from .page import Page
 
 # %% auto #0
-__all__ = ['LINK', 'settle', 'faults']
+__all__ = ['MARK', 'FIGURE', 'settle', 'faults']
 
 # %% ../../nbs/site/check.ipynb #744789c1
-LINK = re.compile(r'\b(href|src)="([^"]*)"')
+MARK = re.compile(r'<!--cell (\d+) ([\w-]+)-->|\b(href|src)="([^"]*)"|\sid="([^"]+)"')
 
 def settle(page: Page) -> None:
-    """Addresses within the site made to begin with `/`, and to be pages where they are notebooks."""
+    """Addresses within the site made to begin with `/`, and to be pages where they are notebooks;
+    ids, links, and what is wrong with the page by itself noted."""
+    cell = "its first cell"
     def settled(match):
-        kind, address = match.groups()
-        if re.match(r"[a-z]+:|#|/", address):
-            return match[0]
-        path, _, anchor = address.partition("#")
-        path = posixpath.join(posixpath.dirname(page.name), re.sub(r"\.ipynb$", ".html", path))
-        return f'{kind}="/{posixpath.normpath(path)}{"#" + anchor if anchor else ""}"'
-    page.body = LINK.sub(settled, page.body)
+        nonlocal cell
+        n, name, kind, address, id = match.groups()
+        if n: cell = f"cell {n} (id {name})"
+        if id: page.ids.append(id)
+        if not kind or re.match(r"[a-z]+:", address): return match[0]
+        if not re.match(r"#|/", address):
+            path, _, anchor = address.partition("#")
+            path = posixpath.join(posixpath.dirname(page.name), re.sub(r"\.ipynb$", ".html", path))
+            address = f'/{posixpath.normpath(path)}{"#" + anchor if anchor else ""}'
+        if (cell, address) not in seen: seen.add((cell, address)), page.links.append((cell, address))
+        return f'{kind}="{address}"'
+    seen = set()
+    page.body = MARK.sub(settled, page.body)
+    if twice := sorted(i for i, n in Counter([*page.ids, "content"]).items() if n > 1):
+        page.wrong.append(f"{len(twice)} ids stand twice: {', '.join(twice)}")
+    page.wrong += _not_evidence(page)
+
+FIGURE = re.compile(r"<!--figure ([\w/]+) (\d+)-->")
 
 def faults(pages: list[Page], nbs: Path) -> list[str]:
-    """What must not be on the site, each with page and cell; the pages are settled."""
-    found = [f"{page.name}: {what}" for page in pages for what in page.wrong]
-    ids = {f"/{page.name}.html": [*re.findall(r'\sid="([^"]+)"', page.body), "content"]
-           for page in pages}
+    """What must not be on the site, each with page and cell; the pages are settled. What leads to a
+    page that could not be read is none."""
+    ids = {f"/{page.name}.html": {*page.ids, "content"} for page in pages if not page.broken}
+    closed = {f"/{page.name}.html" for page in pages if page.broken}
+    found = _lost_figures(pages)
     for page in pages:
-        own = ids[f"/{page.name}.html"]
-        if twice := sorted({i for i in own if own.count(i) > 1}):
-            found.append(f"{page.name}: {len(twice)} ids stand twice: {', '.join(twice)}")
-        found += [f"{page.name}: {what}" for what in (*_lost(page, ids, nbs), *_not_evidence(page))]
+        lost = (f"{cell}: {what}" for cell, address in page.links
+                if (what := _lost(page, address, ids, closed, nbs)))
+        found += [f"{page.name}: {what}" for what in (*page.wrong, *lost)]
     return found
 
-def _lost(page: Page, ids: dict[str, list[str]], nbs: Path) -> list[str]:
-    """The links of a page that lead nowhere; `ids` are those of every page, by address."""
-    found = []
-    for match in LINK.finditer(page.body):
-        path, _, anchor = match[2].partition("#")
-        path = path or f"/{page.name}.html"
-        if re.match(r"[a-z]+:", match[2]):
-            continue
-        cell = page.cell_at(page.body, match.start())
-        if path not in ids and not (nbs / path[1:]).is_file():
-            found.append(f"{cell}: there is no {path[1:]}")
-        elif path in ids and anchor and anchor not in ids[path]:
-            found.append(f"{cell}: {path[1:]} has nothing called #{anchor}")
-    return found
+def _lost(page: Page, address: str, ids: dict[str, set], closed: set, nbs: Path) -> str:
+    """Why a link leads nowhere; empty if it leads somewhere."""
+    path, _, anchor = address.partition("#")
+    path = path or f"/{page.name}.html"
+    if path in closed or path in ids and (not anchor or anchor in ids[path]): return ""
+    if path in ids: return f"{path[1:]} has nothing called #{anchor}"
+    return "" if (nbs / path[1:]).is_file() else f"there is no {path[1:]}"
+
+def _lost_figures(pages: list[Page]) -> list[str]:
+    """The figures of other pages that a page wants and that are not there."""
+    there = {page.name: len(page.figures) for page in pages if not page.broken}
+    closed = {page.name for page in pages if page.broken}
+    return [f"{page.name}: there is no figure {n} of {name}"
+            for page in pages for name, n in FIGURE.findall(page.body)
+            if name not in closed and not 0 < int(n) <= there.get(name, 0)]
 
 def _not_evidence(page: Page) -> list[str]:
     """Why a study's or benchmark's outputs are none; an empty list if they are."""
@@ -63,6 +78,6 @@ def _not_evidence(page: Page) -> list[str]:
     if page.name.split("/")[0] not in ("papers", "benchmarks"):
         return []
     if not any(cell["outputs"] for _, cell in coded) and "default_exp papers." not in json.dumps(cells):
-        return [f"cell 1 (id {cells[0]['id']}): the notebook has no outputs: run it"]
-    return [f"cell {n} (id {cell['id']}): an output of the quick scale"
+        return [f"cell 1 (id {cells[0].get('id')}): the notebook has no outputs: run it"]
+    return [f"cell {n} (id {cell.get('id')}): an output of the quick scale"
             for n, cell in coded if "quick scale" in json.dumps(cell["outputs"])]

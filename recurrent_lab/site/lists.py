@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from ..study.declaration import FAMILIES, declarations, front_matter, strictly
+from ..study.declaration import FAMILIES, declarations, front_matter, sources, strictly
 
 # %% auto #0
 __all__ = ['BEGIN', 'END', 'STUDIES', 'configuration', 'contents', 'reading_order', 'between', 'sidebar', 'studies_cell', 'home',
@@ -96,10 +96,8 @@ def llms(title: str, pages: list[tuple[str, str, str, str]], ending: str) -> str
     return "\n".join(lines) + "\n"
 
 def described(root: Path, name: str) -> tuple[str, str]:
-    """Title and description of a page."""
-    cells = json.loads((root / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    first = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    return front_matter(first)[:2]
+    """Title and description of a page. ValueError if its notebook cannot be read."""
+    return front_matter(next(iter(sources(root / "nbs" / f"{name}.ipynb", "markdown")), ""))[:2]
 
 # %% ../../nbs/site/lists.ipynb #1ab7c4e7
 def lists(root: Path) -> dict[Path, str]:

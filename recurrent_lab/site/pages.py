@@ -8,80 +8,85 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from . import board
-from .check import faults, settle
-from .lists import configuration, contents, described, llms, write_lists
-from .render import ASSETS, Page, directives, imported, read_all, symbols
-from ..study import claims, evidence
-from ..study.declaration import FAMILIES, Declaration, declarations
+from .check import FIGURE, faults, settle
+from .head import head, published
+from .lists import configuration, contents, llms, write_lists
+from .page import Page, broken, digest, directives, keep, recall, write
+from .render import ASSETS, SHELL, begun, read_all
+from .symbols import symbols
+from ..study.declaration import declarations, front_matter, say
 from ..study.settings import lab_root
 
 # %% auto #0
-__all__ = ['FIGURE', 'every_page', 'twin', 'entries', 'website', 'main']
+__all__ = ['every_page', 'below', 'twin', 'entries', 'website', 'main']
 
 # %% ../../nbs/site/pages.ipynb #ace04a7b
-def _users(notebooks: dict[str, dict], titles: dict[str, str],
-           known: dict[str, str]) -> dict[str, set]:
+def every_page(root: Path, refuse: Callable = say) -> list[Page]:
+    """Every page of the lab `root`, read, in order.
+    refuse: takes the ValueError of a page whose notebook cannot be read."""
+    known, kept = symbols(root / "recurrent_lab"), root / ".cache" / "site"
+    maker = digest(known, [file.read_bytes() for file in sorted(
+        (*ASSETS.parent.glob("*.py"), SHELL / "quarto.lua"))])
+    texts = {name: _text(root / "nbs" / f"{name}.ipynb") for _, _, name in contents(root)}
+    pages = [Page(**old) if (old := recall(kept / f"{name}.json", digest(maker, text)))
+             else _begun(name, text, known) for name, text in texts.items()]
+    users, stale = _users(pages), []
+    for n, page in enumerate(pages):
+        mine = digest([one for one in users.items() if one[0].startswith(f"{page.name}.html#")])
+        if page.broken or page.users == mine: continue
+        if not page.notebook: page = pages[n] = _begun(page.name, texts[page.name], known)
+        page.users = mine
+        stale.append(page)
+    read_all(stale, known, users)
+    for page in (page for page in stale if not page.broken):
+        settle(page)
+        page.markdown, page.entries = twin(page), entries(page)
+        page.body = below(page.name, re.sub(r"<!--(?:cell|held) [^>]*-->\n*", "", page.body))
+        page.notebook = {}
+        keep(kept / f"{page.name}.json", digest(maker, texts[page.name]), asdict(page))
+    for page in (page for page in pages if page.broken):
+        refuse(ValueError(f"nbs/{page.name}.ipynb cannot be shown: {page.broken}; its page says what to do"))
+    return pages
+
+def below(name: str, text: str) -> str:
+    """HTML whose addresses begin with `/` as it stands in the page `name`, wherever the site is."""
+    return re.sub(r'\b(href|src)="/', rf'\1="{"../" * name.count("/")}', text)
+
+def _text(file: Path) -> str | OSError | ValueError:
+    """A notebook's text, or why there is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return error
+
+def _begun(name: str, text: str | Exception, known: dict[str, str]) -> Page:
+    """A page of which so much is known as other pages want to."""
+    try:
+        if isinstance(text, Exception): raise text
+        page = Page(name, json.loads(text))
+        first = next("".join(c["source"]) for c in page.notebook["cells"] if c["cell_type"] == "markdown")
+        page.title = front_matter(first)[0]
+        return begun(page, known)
+    except Exception as error:                 # whatever it is: it costs this page only
+        return broken(name, error)
+
+def _users(pages: list[Page]) -> dict[str, list]:
     """By the address of a symbol: name and title of the studies, benchmarks and tours that use it."""
     users = {}
-    for name, notebook in notebooks.items():
-        if name.split("/")[0] in ("papers", "benchmarks", "start"):
-            for address in _used(notebook, known).values():
-                users.setdefault(address, set()).add((name, titles[name]))
-    return users
-
-def _used(notebook: dict, known: dict[str, str]) -> dict[str, str]:
-    """The symbols of the library that a notebook's code names, with their addresses."""
-    sources = [directives("".join(cell["source"]))[1]
-               for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    whole = "\n".join(sources)
-    return {name: address for name, address in imported(sources, known).items()
-            if "#" in address and re.search(rf"(?<![\w.]){re.escape(name)}\b", whole)}
-
-def every_page(root: Path) -> list[Page]:
-    """Every page of the lab `root`, read, in order. FileNotFoundError if one has no notebook."""
-    files = {name: root / "nbs" / f"{name}.ipynb" for _, _, name in contents(root)}
-    for name, file in files.items():
-        if not file.exists():
-            raise FileNotFoundError(f"_quarto.yml names {name}.ipynb, but there is no {file}")
-    notebooks = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
-    titles = {name: described(root, name)[0] for name in files}
-    known = symbols(root / "recurrent_lab")
-    return read_all(notebooks, known, _users(notebooks, titles, known))
+    for page in pages:
+        if page.name.split("/")[0] in ("papers", "benchmarks", "start"):
+            for address in set(page.used.values()):
+                users.setdefault(address, []).append([page.name, page.title])
+    return {address: sorted(users[address]) for address in sorted(users)}
 
 # %% ../../nbs/site/pages.ipynb #9d4f0157
-def _study(page: Page, study: Declaration, found: list[dict], known: dict[str, str]) -> dict:
-    """What the head of a study's page shows: verdicts, cost, figure, citation."""
-    own = [claim for claim in found if claim["study"] == study.name]
-    laptop = [claim for claim in own if claim["run"]["scale"] == "laptop"]
-    last = {claim["run"]["scale"]: claim["run"] for claim in own}
-    run = laptop[-1]["run"] if laptop else {"machine": "", "started": ""}
-    figure = page.figures[0] if page.figures else ""
-    return dict(
-        name=study.name, verdicts=evidence.verdicts(laptop), counts=claims.counts(laptop),
-        stale=any(claim["stale"] for claim in laptop), machine=run["machine"],
-        date=run["started"][:10], paper=f"https://arxiv.org/abs/{study.arxiv}",
-        runs=[dict(scale=scale, time=_time(r["seconds"]),
-                   memory=f"{r['peak_memory_mb'] / 1000:.1f} GB") for scale, r in last.items()],
-        figure=re.sub(r'(\sid="|url\(#|href="#)c', r"\1hero-c", figure),
-        symbols=sorted((n, a) for n, a in _used(page.notebook, known).items()
-                       if a.split("/")[0] in ("models", "tasks", "optimizers", "probes")),
-        cite=_citation(study))
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-def _citation(study: Declaration) -> str:
-    """The paper, then this notebook."""
-    paper = re.sub(r"\*|\[.*?\]\((.*?)\)", lambda m: m[1] or "", study.reference)
-    return (f"{paper}\n{study.title}: a reproduction in recurrent_lab, "
-            f"notebook {study.page}.ipynb")
-
 def twin(page: Page) -> str:
     """A page as Markdown: its words, its code, the outputs that are text."""
     parts = []
@@ -92,7 +97,7 @@ def twin(page: Page) -> str:
         elif source.strip() and not {"hide", "default_exp"} & set(says):
             parts.append(f"```python\n{source}\n```")
             texts = [out.get("text") or out.get("data", {}).get("text/plain") or ""
-                     for out in cell["outputs"]]
+                     for out in cell.get("outputs", [])]
             parts += [f"```text\n{''.join(t).rstrip()}\n```" for t in texts if "".join(t).strip()]
     return "\n\n".join(parts) + "\n"
 
@@ -111,92 +116,105 @@ def entries(page: Page) -> list[list[str]]:
                       for _, i, text in page.headings]
 
 # %% ../../nbs/site/pages.ipynb #b6fb00ad
-FIGURE = re.compile(r"<!--figure ([\w/]+) (\d+)-->")
-
 def _figure(by_name: dict[str, Page], name: str, number: str) -> str:
     """A figure of another page, leading there: `<!--figure papers/recurrent/lru 1-->`."""
+    if by_name[name].broken: return ""
     return (f'<a class="hero" href="/{name}.html" aria-label="{html.escape(by_name[name].title)}">'
             f'{by_name[name].figures[int(number) - 1]}</a>')
 
 def _navigation(order: list[tuple], by_name: dict[str, Page]) -> list[dict]:
-    """The sections in order, each with its pages; a family is named before its first page."""
-    nav, last = [], ""
+    """The sections in order, each with its families, each with its pages."""
+    nav = []
     for section, family, name in order:
         if not nav or nav[-1]["title"] != section:
-            nav.append(dict(title=section, pages=[]))
-        nav[-1]["pages"].append(dict(name=name, title=by_name[name].title,
-                                     family=family if family != last else ""))
-        last = family
+            nav.append(dict(title=section, families=[]))
+        families = nav[-1]["families"]
+        if not families or families[-1]["title"] != family:
+            families.append(dict(title=family, pages=[]))
+        families[-1]["pages"].append(by_name[name])
     return nav
 
+def _menus(shell, order: list[tuple], by_name: dict[str, Page]) -> Callable:
+    """A function of a page, its section and its family: the menu with these open; each is drawn once."""
+    template = shell.from_string((SHELL / "menu.html").read_text("utf-8"))
+    nav = _navigation(order, by_name)
+    drawn = lru_cache(lambda section, family: template.render(nav=nav, section=section, family=family))
+    def menu(page, section, family):
+        link = f'href="/{html.escape(page.name)}.html"'
+        return drawn(section, family).replace(link, f'{link} aria-current="page"', 1)
+    return menu
+
 # %% ../../nbs/site/pages.ipynb #7aa52e8e
-def website(root: Path, out: Path) -> Path:
-    """Make the website of the lab `root` from saved outputs, in the folder `out`; returns its first
-    page. FileNotFoundError if a page has no notebook, ValueError with all that is wrong, each with
-    page and cell."""
-    made, order = every_page(root), contents(root)
-    for page in made:
-        settle(page)
+def website(root: Path, out: Path, refuse: Callable = say) -> Path:
+    """Make the website of the lab `root` from saved outputs, in the folder `out`, which holds nothing
+    else; returns its first page. ValueError with all that is wrong, each with page and cell.
+    refuse: takes the ValueError of each file that cannot be read and costs its page or its claims."""
+    made = every_page(root, refuse)
     if wrong := faults(made, root / "nbs"):
         raise ValueError("the website was not made:\n  " + "\n  ".join(wrong))
-    building = out.with_name(out.name + ".new")
-    shutil.rmtree(building, ignore_errors=True)
-    shutil.copytree(ASSETS, building / "assets", ignore=shutil.ignore_patterns("page.html"))
-    title = configuration(root)["website"]["title"]
-    _write_pages(root, building, made, order, title)
-    index = json.dumps([entry for page in made for entry in entries(page)],
-                       ensure_ascii=False, separators=(",", ":"))
-    (building / "search.js").write_text(f"window.SEARCH={index}", encoding="utf-8")
-    rows = [(section, page.name, page.title, page.description)
-            for page, (section, _, _) in zip(made, order)]
-    (building / "llms.txt").write_text(llms(title, rows, ".html.md"), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    building.rename(out)
+    files = set()
+    for name, data in _files(root, made, refuse):
+        write(out / name, data if isinstance(data, bytes) else data.encode())
+        files.add(out / name)
+    for file in sorted(out.rglob("*"), reverse=True):
+        if file.is_dir() and not any(file.iterdir()): file.rmdir()
+        elif not file.is_dir() and file not in files: file.unlink()
     return out / f"{made[0].name}.html"
 
-def _write_pages(root: Path, out: Path, made: list[Page], order: list[tuple], title: str) -> None:
-    """Each page as HTML, as its notebook and as Markdown, below `out`."""
+def _files(root: Path, made: list[Page], refuse: Callable) -> Iterator[tuple[str, str | bytes]]:
+    """The files of the site, by name: pages, notebooks, their Markdown, modules, lists, assets."""
+    title, order = configuration(root)["website"]["title"], contents(root)
+    lost = [f"{page.name}.ipynb" for page in made if page.broken]
+    known = declarations(root, lambda error: any(n in str(error) for n in lost) or refuse(error))
+    listed = {d.name: d for d in known.values() if d.page in {page.name for page in made}}
+    found = published(root, listed, refuse)
+    claims = board.rows(found, listed)
+    yield from _pages(made, order, listed, found, title, board.as_html(claims))
+    for page in (page for page in made if not page.broken):
+        yield f"{page.name}.ipynb", (root / "nbs" / f"{page.name}.ipynb").read_bytes()
+        yield f"{page.name}.html.md", page.markdown
+        if page.module: yield page.module, (root / "recurrent_lab" / page.module).read_bytes()
+    index = [entry for page in made for entry in page.entries]
+    yield "search.js", f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}"
+    yield "board.js", board.as_script(claims)
+    rows = [(section, page.name, page.title, page.description)
+            for page, (section, _, _) in zip(made, order) if not page.broken]
+    yield "llms.txt", llms(title, rows, ".html.md")
+    for file in ASSETS.iterdir():
+        yield f"assets/{file.name}", file.read_bytes()
+
+def _pages(made: list[Page], order: list[tuple], listed: dict, found: list[dict], title: str,
+           table: str) -> Iterator[tuple[str, str]]:
+    """Each page as HTML. `listed`: the declarations; `found`: their claims; `table`: the board."""
     import jinja2
-    shell = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
-    template = shell.from_string((ASSETS / "page.html").read_text("utf-8"))
-    by_name, known = {page.name: page for page in made}, symbols(root / "recurrent_lab")
-    studies = {d.page: d for d in declarations(root).values() if d.page in by_name}
-    listed = {d.name: d for d in studies.values()}
-    found = evidence.published(root, listed)
-    nav, table = _navigation(order, by_name), board.as_html(found, listed)
-    for i, page in enumerate(made):
-        file, up = out / f"{page.name}.html", "../" * page.name.count("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        body = FIGURE.sub(lambda m: _figure(by_name, *m.groups()), page.body)
-        study = _study(page, studies[page.name], found, known) if page.name in studies else None
-        room = FAMILIES[studies[page.name].family] if study else page.name.split("/")[0]
+    shell = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = shell.from_string((SHELL / "page.html").read_text("utf-8"))
+    by_name, studies = {page.name: page for page in made}, {d.page: d for d in listed.values()}
+    menu, own = _menus(shell, order, by_name), {name: [] for name in listed}
+    for claim in found: own[claim["study"]].append(claim)
+    for i, (page, place) in enumerate(zip(made, order)):
+        study = studies.get(page.name)
+        body = FIGURE.sub(lambda m: below(page.name, _figure(by_name, *m.groups())), page.body)
         text = template.render(
-            page=page, body=body.replace("<!--board-->", table), nav=nav, site=title, root=up,
-            room=room, toc=[heading for heading in page.headings if heading[0] < 4], study=study,
+            page=page, nav=menu(page, *place[:2]), site=title, root="../" * page.name.count("/"), place=[part for part in place[:2] if part], study=study and head(page, study, own[study.name]),
+            toc=[heading for heading in page.headings if heading[0] < 4],
             before=made[i - 1] if i else None, after=made[i + 1] if i + 1 < len(made) else None)
-        text = re.sub(r"<!--(?:cell|held) [^>]*-->\n*", "", text)
-        file.write_text(re.sub(r'\b(href|src)="/', rf'\1="{up}', text), encoding="utf-8")
-        shutil.copyfile(root / "nbs" / f"{page.name}.ipynb", file.with_suffix(".ipynb"))
-        file.with_name(file.name + ".md").write_text(twin(page), encoding="utf-8")
+        body = body.replace("<!--board-->", below(page.name, table))
+        yield f"{page.name}.html", below(page.name, text).replace("<!--body-->", body)
 
 # %% ../../nbs/site/pages.ipynb #d664afe2
 def main() -> None:
-    """Write the lists, make the site in _docs, say where it is; what is wrong ends the program."""
-    root = lab_root()
+    """Write the lists, make the site in _docs, say where it is."""
+    root, told = lab_root(), []
+    def refuse(error):
+        say(error)
+        told.append(error)
     try:
         write_lists(root)
-        print(website(root, root / "_docs"))
-        if shutil.which("quarto"):
-            _with_quarto(root, (root / "_docs" / "index.html").read_text(encoding="utf-8"))
-    except (ValueError, FileNotFoundError) as error:
+    except ValueError as error:
+        refuse(ValueError(f"the lists of studies stay as they are: {error}"))
+    try:
+        print(website(root, root / "_docs", refuse))
+    except (ValueError, OSError) as error:
         sys.exit(str(error))
-
-def _with_quarto(root: Path, home: str) -> None:
-    """The site as nbdev and Quarto make it, in place of ours; `home` is our home page."""
-    subprocess.run([Path(sys.executable).with_name("nbdev-docs")], check=True, cwd=root)
-    shutil.copytree(ASSETS, root / "_docs" / "assets", dirs_exist_ok=True)
-    file = root / "_docs" / "index.html"
-    table = (re.search(r'<div class="board">.*?</table></div></div>', home, flags=re.S)[0]
-             + '<script src="assets/site.js"></script>')
-    text = re.sub(r"<!--board-->", lambda _: table, file.read_text(encoding="utf-8"))
-    file.write_text(text, encoding="utf-8")
+    sys.exit(1 if told else 0)

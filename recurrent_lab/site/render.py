@@ -9,110 +9,57 @@ import ast
 import html
 import re
 import subprocess
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from .page import Page, broken, directives
 from .shown import code, output
-from ..study.code import parsed
+from .symbols import imported, public, tree, used
 from ..study.declaration import front_matter, reference
 
 # %% auto #0
-__all__ = ['EQUATION', 'REFERENCE', 'ASSETS', 'symbols', 'imported', 'Page', 'directives', 'public', 'only_imports', 'read_all',
-           'read', 'pandoc', 'slug', 'alone']
-
-# %% ../../nbs/site/render.ipynb #dc3d3261
-def symbols(package: Path) -> dict[str, str]:
-    """The public names of the library, in full (`recurrent_lab.models.lru.LRU`),
-    with their addresses (`models/lru.html#lru`)."""
-    text = (package / "_modidx.py").read_text(encoding="utf-8")
-    index = ast.literal_eval(text[text.index("d = ") + 4:])["syms"]
-    return {name: address for module, found in index.items() for name, (address, _) in found.items()
-            if "." not in (short := name.removeprefix(module + ".")) and not short.startswith("_")
-            } | _private(package)
-
-def _private(package: Path) -> dict[str, str]:
-    """The same of modules like `optimizers/_soap.py`, which nbdev's index passes over. Each name stands
-    twice: where it is defined and in its room, which hands it on."""
-    found = {}
-    for file in (f for f in sorted(package.rglob("_*.py")) if not f.stem.startswith("__")):
-        text = file.read_text(encoding="utf-8")
-        if not (page := re.search(r"^# %% (?:\.\./)+nbs/(\S+)\.ipynb", text, flags=re.M)): continue
-        room = ".".join((package.name, *file.parent.relative_to(package).parts))
-        for name in public(text):
-            found |= dict.fromkeys((f"{room}.{name}", f"{room}.{file.stem}.{name}"),
-                                   f"{page[1]}.html#{name.lower()}")
-    return found
-
-def imported(sources: list[str], known: dict[str, str]) -> dict[str, str]:
-    """What the names in a notebook's code stand for: name, or module.name, to address."""
-    names = {}
-    for node in (node for source in sources for node in ast.walk(parsed(source)) if isinstance(node, ast.ImportFrom)):
-        for alias in node.names if (node.module or "").startswith("recurrent_lab") else ():
-            name, full = alias.asname or alias.name, f"{node.module}.{alias.name}"
-            inside = {f"{name}.{k.removeprefix(full + '.')}": v for k, v in known.items()
-                      if k.startswith(full + ".")}
-            above = {name: v for k, v in known.items()
-                     if k.startswith(node.module + ".") and k.endswith("." + alias.name)}
-            names |= above or inside | {name: next(iter(inside.values())).split("#")[0]
-                                        for _ in [0] if inside}
-    return names
-
-# %% ../../nbs/site/render.ipynb #58713792
-@dataclass
-class Page:
-    """A notebook read: what stands where."""
-    name: str                                     # "papers/recurrent/lru": its address without .html
-    notebook: dict
-    title: str = ""
-    description: str = ""
-    body: str = ""                                # HTML; addresses within the site begin with "/"
-    headings: list = field(default_factory=list)  # (level, id, text)
-    figures: list = field(default_factory=list)   # HTML of the figures, in order
-    anchors: list = field(default_factory=list)   # ids of the symbols
-    wrong: list = field(default_factory=list)     # what is wrong, each in one sentence with its cell
-
-    @property
-    def lead(self) -> str:
-        "The description as HTML, `code` in it marked."
-        return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.description, quote=False))
-
-    def cell_at(self, text: str, place: int) -> str:
-        """The cell that `place` in `text` comes from, for an error."""
-        marks = list(re.finditer(r"<!--cell (\d+) ([\w-]+)-->", text[:place]))
-        return f"cell {marks[-1][1]} (id {marks[-1][2]})" if marks else "its first cell"
+__all__ = ['EQUATION', 'ASSETS', 'SHELL', 'REFERENCE', 'only_imports', 'begun', 'read_all', 'read', 'together', 'pandoc', 'slug',
+           'alone']
 
 # %% ../../nbs/site/render.ipynb #2933792b
-def directives(source: str) -> tuple[dict[str, str], str]:
-    """The `#| name: value` lines at the head of a cell, and the rest of it."""
-    found = dict(re.findall(r"^#\|[ \t]*([\w-]+):?[ \t]*(.*)$", source, flags=re.M))
-    return found, re.sub(r"^#\|.*\n?", "", source, flags=re.M).strip("\n")
-
-def public(source: str) -> list[str]:
-    """The public classes and functions that a cell defines."""
-    kinds = ast.ClassDef, ast.FunctionDef
-    return [node.name for node in ast.parse(source).body
-            if isinstance(node, kinds) and not node.name.startswith("_")]
-
 def only_imports(source: str) -> bool:
     """Whether a cell is nothing but imports."""
-    return all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(source).body)
+    body = tree(source).body
+    return bool(body) and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in body)
+
+def _shown_code(source: str, says: dict[str, str], names: dict[str, str]) -> str:
+    """A cell's code as its directives want it: as it is, folded, or not at all."""
+    if "hide_input" in says or says.get("echo") == "false": return ""
+    fold = says.get("code-fold", "false")
+    if fold not in ("true", "show"): return code(source, names)
+    summary = html.escape(says.get("code-summary", "Code").strip('"'))
+    return (f'<details class="fold"{" open" if fold == "show" else ""}><summary>{summary}</summary>'
+            f"{code(source, names)}</details>")
+
+def _heads(page: Page, source: str, used_in: dict) -> str:
+    """A heading for each symbol that a cell exports: how it is called, and who uses it."""
+    heads = ""
+    for name, call in public(source).items():
+        taken = sum(anchor.split("-")[0] == name.lower() for anchor in page.anchors)
+        page.anchors.append(anchor := name.lower() + (f"-{taken}" if taken else ""))   # Claim and claim
+        users = [f'<a href="/{p}.html">{html.escape(t)}</a>'
+                 for p, t in used_in.get(f"{page.name}.html#{name.lower()}", ())]
+        uses = f"<p class=uses>used in {', '.join(users)}</p>\n" if users else ""
+        if len(users) > 8:
+            uses = (f"<details class=uses><summary>used in {len(users)} pages</summary>"
+                    f"{', '.join(users)}</details>\n")
+        heads += (f"### {name} {{#{anchor} .symbol}}\n\n```{{=html}}\n"
+                  f"<p class=signature>{html.escape(call, quote=False)}</p>\n{uses}```\n\n")
+    return heads
 
 def _code_cell(page: Page, cell: dict, n: int, names: dict, used_in: dict) -> tuple[str, str]:
     """What pandoc reads of a code cell, and the HTML that takes its place."""
     says, source = directives("".join(cell["source"]))
+    page.module = says["default_exp"].replace(".", "/") + ".py" if says.get("default_exp") else page.module
     if "hide" in says or "default_exp" in says or not source.strip(): return "", ""
     exported = bool({"export", "exports", "exporti"} & set(says))
-    heads, shown = "", "" if "hide_input" in says or says.get("echo") == "false" else code(source, names)
-    if exported and only_imports(source): shown = ""
-    for name in public(source) if exported and "exporti" not in says else ():
-        address, taken = f"{page.name}.html#{name.lower()}", sum(
-            anchor.split("-")[0] == name.lower() for anchor in page.anchors)
-        page.anchors.append(anchor := name.lower() + (f"-{taken}" if taken else ""))   # Claim and claim
-        uses = ", ".join(f'<a href="/{p}.html">{html.escape(t)}</a>'
-                         for p, t in sorted(used_in.get(address, ())))
-        heads += f"### {name} {{#{anchor} .symbol}}\n\n" + (
-            f"```{{=html}}\n<p class=uses>used in {uses}</p>\n```\n\n" if uses else "")
+    heads = _heads(page, source, used_in) if exported and "exporti" not in says else ""
+    shown = "" if exported and only_imports(source) else _shown_code(source, says, names)
     outs = [output(out, f"c{n}-{i}") for i, out in enumerate(cell.get("outputs", []))]
     page.figures += [out for out in outs if out.startswith("<figure")]
     label, caption = says.get("label", ""), says.get("fig-cap", "")
@@ -120,54 +67,78 @@ def _code_cell(page: Page, cell: dict, n: int, names: dict, used_in: dict) -> tu
     if caption:
         whole = whole.replace("</figure>", f"<figcaption>{html.escape(caption.strip(chr(34)))}"
                               "</figcaption></figure>", 1)
-    if label: whole = f'<div id="{label}">{whole}</div>'
+    if label: whole = f'<div id="{html.escape(label)}">{whole}</div>'
     return heads, (f'<div class="cell{" export" if exported else ""}" id="cell-{cell["id"]}">'
                    f'{whole}</div>' if whole else "")
 
 # %% ../../nbs/site/render.ipynb #9d689072
 EQUATION = re.compile(r"\$\$([^$]+?)\$\$\s*\{#(eq-[\w-]+)\}")
 
-def read_all(notebooks: dict[str, dict], known: dict[str, str] = {}, used_in: dict = {}) -> list[Page]:
-    """Notebooks (their JSON, by name) as Pages. `known`: the library's symbols;
-    `used_in`: who names them, by address.
+def begun(page: Page, known: dict[str, str]) -> Page:
+    """A page with what the names in its notebook's code stand for."""
+    sources = [directives("".join(cell["source"]))[1]
+               for cell in page.notebook["cells"] if cell["cell_type"] == "code"]
+    page.names = imported(sources, known)
+    page.used = used(sources, page.names)
+    return page
 
-    All go through pandoc at once, which starts slowly;
-    one by one where a footnote or an open fence would reach into the next page.
-    """
-    prepared = [_prepare(name, notebook, known, used_in) for name, notebook in notebooks.items()]
-    sources = [text for _, text, _, _ in prepared]
-    alone = any("[^" in text for text in sources)
-    texts = [] if alone else pandoc(
-        "\n\n```{=html}\n<!--next-->\n```\n\n".join(sources)).split("<!--next-->")
-    if len(texts) != len(sources): texts = map(pandoc, sources)
-    for (page, _, held, names), text in zip(prepared, texts):
-        page.body = _finish(page, text, held, names)
-    return [page for page, *_ in prepared]
+def read_all(pages: list[Page], known: dict[str, str] = {}, used_in: dict = {}) -> None:
+    """Pages that are begun, read; one that cannot be says so.
+    `known`: the library's symbols; `used_in`: by address, name and title of the pages that use it."""
+    sources, held = [], []
+    for page in pages:
+        try:
+            text, *rest = _prepare(page, known, used_in)
+        except Exception as error:             # whatever it is: it costs this page only
+            vars(page).update(vars(broken(page.name, error)))
+            text, rest = "", None
+        sources.append(text)
+        held.append(rest)
+    for page, text, rest in zip(pages, together(sources), held):
+        if rest is not None:
+            page.body = _finish(page, text.strip(), *rest)
 
-def read(name: str, notebook: dict, known: dict[str, str] = {}, used_in: dict = {}) -> Page:
+def read(name: str, notebook: dict, known: dict[str, str] = {}) -> Page:
     """One notebook as a Page."""
-    return read_all({name: notebook}, known, used_in)[0]
+    try:
+        page = begun(Page(name, notebook), known)
+    except (KeyError, TypeError, AttributeError) as error:
+        return broken(name, error)
+    read_all([page], known)
+    return page
 
-def _prepare(name: str, notebook: dict, known: dict[str, str],
-             used_in: dict) -> tuple[Page, str, dict[int, str], dict[str, str]]:
-    """The page, still without a body; what pandoc reads; the HTML of the cells; what names stand for."""
-    page, text, held = Page(name, notebook), [], {}
-    sources = [directives("".join(c["source"]))[1]
-               for c in notebook["cells"] if c["cell_type"] == "code"]
-    own = {k.split(".")[-1]: v for k, v in known.items() if v.split(".html")[0] == name}
-    names = own | imported(sources, known)
-    for n, cell in enumerate(notebook["cells"], 1):
+def together(texts: list[str]) -> list[str]:
+    """Every text through pandoc at once, for it starts slowly; in halves where a footnote or an open
+    fence would reach into the next."""
+    if len(texts) < 2: return list(map(pandoc, texts))
+    if not any("[^" in text for text in texts):
+        made = pandoc("\n\n```{=html}\n<!--next-->\n```\n\n".join(texts)).split("<!--next-->")
+        if len(made) == len(texts): return made
+    half = len(texts) // 2
+    return together(texts[:half]) + together(texts[half:])
+
+def _prepare(page: Page, known: dict[str, str], used_in: dict) -> tuple[str, dict, dict]:
+    """What pandoc reads of a page, the HTML of its cells, and what names stand for."""
+    text, held, titled = [], {}, False
+    names = page.names | {}
+    if page.name.count("/") == 1:              # what it defines itself
+        own = ((k.rpartition(".")[2], v) for k, v in known.items() if v.startswith(page.name + ".html"))
+        names = dict(own) | names
+    for n, cell in enumerate(page.notebook["cells"], 1):
+        cell = cell | {"id": re.sub(r"[^\w-]", "", cell.get("id", f"n{n}"))}
         mark, source = f"```{{=html}}\n<!--cell {n} {cell['id']}-->\n```", "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             source = directives(source)[1] if source.startswith("#|") else source
-            if not page.title:
+            if not titled:
                 page.title, page.description, says, source = front_matter(source)
-                source = _reference(says) + source
+                source, titled = _reference(says) + source, bool(page.title)
             text += [mark, EQUATION.sub(r"::: {#\2 .equation}\n$$\1$$\n:::", source)]
         elif cell["cell_type"] == "code":
             heads, held[n] = _code_cell(page, cell, n, names, used_in)
             text += [mark, heads, f"```{{=html}}\n<!--held {n}-->\n```"]
-    return page, "\n\n".join(text), held, names
+    whole = "\n\n".join(text)
+    whole.encode()                             # half a character: said here, not by pandoc
+    return whole, held, names
 
 def _reference(says: dict[str, str]) -> str:
     """The paper of a study, as its front matter names it; nothing of another page's."""
@@ -176,11 +147,15 @@ def _reference(says: dict[str, str]) -> str:
     also = tuple(filter(None, says.get("also", "").split(", ")))
     return reference({"venue": ""} | says | {"also": also}) + "\n\n"
 
+ASSETS = Path(str(files("recurrent_lab"))) / "site" / "assets"       # what the site is given
+SHELL = ASSETS.with_name("shell")                                    # what its pages are made with
+
 def pandoc(text: str) -> str:
-    """Quarto's Markdown as HTML, formulas as MathML."""
+    """Quarto's Markdown as HTML: formulas as MathML, callouts and tabs as they are to be seen."""
     import pypandoc
     command = [pypandoc.get_pandoc_path(), "--from=markdown-auto_identifiers", "--to=html", "--mathml",
-               "--wrap=none", "--syntax-highlighting=none"]
+               "--wrap=none", "--syntax-highlighting=none",
+               f"--lua-filter={SHELL / 'quarto.lua'}"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True,
                           encoding="utf-8").stdout
 
@@ -234,17 +209,15 @@ def _finish(page: Page, text: str, held: dict[int, str], names: dict[str, str]) 
     return re.sub(r"<!--held (\d+)-->", lambda m: held[int(m[1])], text)
 
 # %% ../../nbs/site/render.ipynb #96620716
-ASSETS = Path(str(files("recurrent_lab"))) / "site" / "assets"
-
 def alone(notebook: dict, name: str) -> str:
     """An executed notebook as one HTML file; links into the site, which is not there, become words."""
     page, css = read(name, notebook), "".join((ASSETS / file).read_text(encoding="utf-8")
-                                              for file in ("math.css", "site.css"))
+                                              for file in ("math.css", "board.css", "site.css"))
     css = re.sub(r"@font-face {[^}]*}|@import[^;]*;", "", css)
     body = re.sub(r'<a href="/[^"]*">(.*?)</a>', r"\1", page.body)
     return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{html.escape(page.title or name)}</title><style>{css}</style></head>'
             '<body><main style="max-width: 54rem; margin: auto; padding: 2rem 1rem">'
-            f'<div><h1>{page.title}</h1><p class="lead">{page.lead}</p>{body}</div>'
+            f'<div><h1>{html.escape(page.title)}</h1><p class="lead">{page.lead}</p>{body}</div>'
             '</main></body></html>\n')

@@ -13,7 +13,7 @@ from threading import Thread
 
 from ..study.settings import lab_root
 from .pages import website
-from .render import ASSETS
+from .render import ASSETS, SHELL
 
 # %% auto #0
 __all__ = ['ASK', 'Handler', 'stamp', 'watch', 'main']
@@ -24,13 +24,25 @@ if (made && made !== now) location.reload(); made = now }, 1000)</script>"""
 
 class Handler(SimpleHTTPRequestHandler):
     """Serves the site; to `/made` it answers how often the site has been made."""
+    def parse_request(self):
+        """Whether a request is answered: addressed to this machine, for a file inside the folder."""
+        if not super().parse_request(): return False
+        port = self.server.server_port
+        if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            return bool(self.send_error(403, "Only for a browser on this machine"))
+        try:
+            inside = self.path == "/made" or Path(self.translate_path(self.path)).resolve(
+                strict=True).is_relative_to(Path(self.directory).resolve())
+        except (ValueError, OSError):            # a zero byte, longer than a name may be, not there
+            inside = False
+        return inside or bool(self.send_error(404))
+
     def do_GET(self):
         file = Path(self.translate_path(self.path))
+        page = file / "index.html" if file.is_dir() else file
         if self.path == "/made": self.answer(str(self.server.made).encode(), "text/plain")
-        elif ((file / "index.html" if file.is_dir() else file).suffix == ".html"
-              and (file if file.is_file() else file / "index.html").is_file()):
-            self.answer((file if file.is_file() else file / "index.html").read_bytes() + ASK,
-                        "text/html; charset=utf-8")
+        elif page.suffix == ".html" and page.is_file():
+            self.answer(page.read_bytes() + ASK, "text/html; charset=utf-8")
         else: super().do_GET()
 
     def answer(self, body: bytes, kind: str) -> None:
@@ -46,7 +58,7 @@ class Handler(SimpleHTTPRequestHandler):
 # %% ../../nbs/site/serve.ipynb #f406b769
 def stamp(root: Path) -> int:
     """When one of the files that the site is made of was last changed."""
-    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *ASSETS.iterdir(),
+    files = [root / "_quarto.yml", *(root / "nbs").rglob("*.ipynb"), *ASSETS.iterdir(), *SHELL.iterdir(),
              *(root / "data" / "recorded").glob("*.json")]
     return max((file.stat().st_mtime_ns for file in files
                 if file.exists() and ".ipynb_checkpoints" not in file.parts), default=0)
@@ -68,7 +80,8 @@ def watch(root: Path, server: ThreadingHTTPServer, out: Path) -> None:
 def main(port: int = 4848) -> None:
     """Serve the site on loopback until Ctrl-C; another port is taken if this one is in use."""
     root = lab_root()
-    website(root, out := root / "_docs")
+    try: website(root, out := root / "_docs")
+    except ValueError as error: raise SystemExit(str(error)) from None
     handler = partial(Handler, directory=str(out))
     try: server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError: server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -6,38 +6,61 @@
 from __future__ import annotations
 
 import html
+import keyword
 import re
+from collections.abc import Iterator
 
 from ..study import claims
 
 # %% auto #0
-__all__ = ['KINDS', 'ANSI', 'NUMBER', 'code', 'svg', 'card', 'output']
+__all__ = ['KINDS', 'TOKEN', 'ANSI', 'NUMBER', 'verbatim', 'code', 'svg', 'card', 'output']
 
 # %% ../../nbs/site/shown.ipynb #272ba6d4
-KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f",
-         "Decorator": "d"}
+KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f"}
+TOKEN = re.compile(r"""(?P<c>\#.*)|(?P<d>^[ \t]*@[\w.]+)
+    |(?P<s>(?:[rbf]|rb|br|fr|rf)?(?:\"{3}(?s:.*?)\"{3}|'{3}(?s:.*?)'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    |(?P<n>\b(?:0[xob][\da-f_]+|\d[\d_]*(?:\.[\d_]*)?(?:e[+-]?\d+)?j?)|(?<![\w.)\]])\.\d+(?:e[+-]?\d+)?)
+    |(?P<f>(?<=\bdef\ )\w+|(?<=\bclass\ )\w+)|(?P<k>(?<!\.)\b(?:KEYWORDS)\b)
+    |(?P<name>(?<![.\w])[^\W\d]\w*(?:\.[^\W\d]\w*)*)""".replace("KEYWORDS", "|".join(keyword.kwlist)),
+    flags=re.X | re.M)
+
+def verbatim(text: str) -> str:
+    """Text to stand in a `<pre>`; no `href="..."` in it is taken for an address of the page."""
+    return html.escape(text, quote=False).replace('="', "=&quot;")
 
 def code(source: str, names: dict[str, str] = {}, language: str = "python") -> str:
     """Source as highlighted HTML, names of the library as links;
-    other languages than Python and shell as they are."""
+    other languages than Python and those that pygments knows as they are."""
+    parts = _python(source, names) if language == "python" else _other(source, language)
+    return f'<pre class="code"><code>{"".join(parts)}</code></pre>'
+
+def _span(css: str, text: str) -> str:
+    return f'<span class="{css}">{verbatim(text)}</span>' if css and text.strip() else verbatim(text)
+
+def _python(source: str, names: dict[str, str]) -> Iterator[str]:
+    """The parts of Python, of a dotted name each link on its own."""
+    end = 0
+    for match in TOKEN.finditer(source):
+        yield verbatim(source[end:match.start()])
+        end, words = match.end(), match["name"] and match[0].split(".")
+        if not words:
+            yield _span(match.lastgroup, match[0])
+            continue
+        linked = ((word, names.get(".".join(words[:n]))) for n, word in enumerate(words, 1))
+        yield ".".join(f'<a href="/{to}">{word}</a>' if to else word for word, to in linked)
+    yield verbatim(source[end:])
+
+def _other(source: str, language: str) -> Iterator[str]:
+    """The parts of another language, as pygments takes it apart."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
     try:
-        tokens = get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(source)
+        lexer = get_lexer_by_name(language, stripnl=False)
     except ClassNotFound:
-        tokens = [((), source)]
-    out, last, dotted = [], "", ""
-    for kind, text in tokens:
-        css = next((KINDS[part] for part in reversed(kind) if part in KINDS), "")
-        plain = "Name" in tuple(kind) and css != "f"
-        dotted = (f"{dotted}.{text}" if plain and last == "." and dotted
-                  else text if plain and last != "." else dotted if text == "." else "")
-        here = names.get(dotted) if plain else None
-        shown = html.escape(text, quote=False)
-        out.append(f'<a href="/{here}">{shown}</a>' if here
-                   else f'<span class="{css}">{shown}</span>' if css and text.strip() else shown)
-        last = text
-    return f'<pre class="code"><code>{"".join(out)}</code></pre>'
+        yield verbatim(source)
+        return
+    for kind, text in lexer.get_tokens(source):
+        yield _span(next((KINDS[part] for part in reversed(kind) if part in KINDS), ""), text)
 
 # %% ../../nbs/site/shown.ipynb #8abec52e
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -68,17 +91,16 @@ def output(out: dict, unique: str) -> str:
     join = lambda v: v if isinstance(v, str) else "".join(v)
     if out["output_type"] in ("stream", "error"):
         text = join(out["text"]) if "text" in out else f'{out["ename"]}: {out["evalue"]}'
-        return f'<pre class="out">{html.escape(ANSI.sub("", text).rstrip(), quote=False)}</pre>'
+        return f'<pre class="out">{verbatim(ANSI.sub("", text).rstrip())}</pre>'
     data = out.get("data", {})
     if claims.MIME in data: return card(data[claims.MIME])
     if "image/svg+xml" in data: return f'<figure>{svg(join(data["image/svg+xml"]), unique)}</figure>'
     if "image/png" in data:
         return ('<figure><img alt="figure" src="data:image/png;base64,'
-                f'{join(data["image/png"]).strip()}"></figure>')
+                f'{html.escape(join(data["image/png"]).strip())}"></figure>')
     if "text/html" in data:
         text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]),
                       flags=re.S).replace(' border="1"', "")
         text = NUMBER.sub(r"<td class=num>\1</td>", text)
         return f'<div class="table" tabindex="0">{text}</div>'
-    return ('<pre class="out">'
-            f'{html.escape(ANSI.sub("", join(data.get("text/plain", ""))), quote=False)}</pre>')
+    return f'<pre class="out">{verbatim(ANSI.sub("", join(data.get("text/plain", ""))))}</pre>'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -26,6 +27,11 @@ def parsed(source: str) -> ast.Module:
 
 def normalized(source: str, scale: str | None = None) -> str:
     "Python without magics, directives, comments, docstrings, formatting and the sizes of scales below `scale`."
+    return _normal(source, scale if any(name in source for name in map(str.upper, SCALES)) else None)
+
+
+@lru_cache(maxsize=10_000)
+def _normal(source: str, scale: str | None) -> str:
     tree = parsed(source)
     tree.body = [node for node in tree.body if not _sizes_below(node, scale)]
     for node in ast.walk(tree):
@@ -96,31 +102,55 @@ def defining(module: str, name: str) -> list[str]:
 def modules(tree: ast.AST, package: str = "recurrent_lab",
             uncounted: Iterable[str] = UNCOUNTED) -> set[str]:
     "The modules that define what a piece of code imports, those they import, and so on."
-    found, waiting = set(), _defining_all(imports(tree, package))
+    return _reached(imports(tree, package), uncounted)
+
+
+def _reached(found: Iterable[tuple[str, list[str]]], uncounted: Iterable[str]) -> set[str]:
+    "What imports lead to, modules that are not counted left out."
+    library = _library()
+    reached, waiting = set(), [one for module, names in found for one in _definers(module, tuple(names), library)]
     while waiting:
         module = waiting.pop()
-        if module not in found and module.removeprefix("recurrent_lab.") not in uncounted and (
-                file := _file(module)):
-            found.add(module)
-            if file.name != "__init__.py":
-                waiting += _defining_all(_read(module)[0])
-    return found
+        if module not in reached and module.removeprefix("recurrent_lab.") not in uncounted and (
+                below := _below(module, library)) is not None:
+            reached.add(module)
+            waiting += below
+    return reached
 
 
-def _defining_all(found: Iterable[tuple[str, list[str]]]) -> list[str]:
-    return [one for module, names in found
-            for one in ([one for name in names for one in defining(module, name)] if names else [module])]
+def _library() -> int:
+    "Another number when a file of the package is there anew, or has changed: until then, what leads where is known."
+    rooms = [PACKAGE, *(entry for entry in os.scandir(PACKAGE) if entry.is_dir(follow_symlinks=False))]
+    return hash(tuple((entry.path, entry.stat().st_mtime_ns) for room in rooms for entry in os.scandir(room)
+                      if entry.name.endswith(".py")))
+
+
+@lru_cache(maxsize=10_000)
+def _definers(module: str, names: tuple[str, ...], library: int) -> tuple[str, ...]:
+    return tuple(one for name in names for one in defining(module, name)) if names else (module,)
+
+
+@lru_cache(maxsize=10_000)
+def _below(module: str, library: int) -> tuple[str, ...] | None:
+    "The modules that a module imports; a room's `__init__` counts for itself alone. None if there is no such file."
+    if (file := _file(module)) is None: return None
+    if file.name == "__init__.py": return ()
+    return tuple(one for inside, names in _read(module)[0] for one in _definers(inside, tuple(names), library))
 
 # %% ../../nbs/study/code.ipynb #7e2358c2
 def code_hash(sources: Iterable[str], uncounted: Iterable[str] = UNCOUNTED, scale: str | None = None) -> str:
     """The hash of pieces of code and of the library modules they depend on, 16 hexadecimal digits;
     with `scale`, of what a run at that scale depends on."""
-    whole = ast.Module([node for source in sources for node in parsed(source).body], [])
     own = [normalized(source, scale) for source in sources]
-    needed = sorted(modules(whole, uncounted=uncounted))
+    needed = sorted(_reached([one for source in sources for one in _imported(source)], uncounted))
     library = [f"{module} {_normalized(_file(module), scale, _file(module).stat().st_mtime_ns)}"
                for module in needed]
     return hashlib.sha256("\0".join(own + library).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=10_000)
+def _imported(source: str) -> tuple:
+    return tuple(imports(parsed(source), "recurrent_lab"))
 
 
 @lru_cache(maxsize=None)

@@ -9,14 +9,15 @@ import ast
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 
 from .settings import PACKAGE, unknown
 
 # %% auto #0
-__all__ = ['FAMILIES', 'NEEDED', 'ALLOWED', 'ARXIV', 'FORM', 'reference', 'Declaration', 'sources', 'defines_config',
-           'front_matter', 'declaration', 'notebooks', 'study_files', 'say', 'declarations', 'strictly']
+__all__ = ['FAMILIES', 'NEEDED', 'ALLOWED', 'ARXIV', 'FORM', 'reference', 'Declaration', 'read_notebook', 'sources',
+           'defines_config', 'front_matter', 'declaration', 'notebooks', 'study_files', 'say', 'declarations',
+           'strictly']
 
 # %% ../../nbs/study/declaration.ipynb #ad20fd24
 FAMILIES = {"recurrent": "Recurrent models", "optimizers": "Optimizers",
@@ -74,28 +75,41 @@ class Declaration:
 
     def config(self) -> tuple[type, dict[str, dict]]:
         """Config, and what each smaller scale changes: the cell of `class Config` alone is run.
-        ValueError if there is no such cell or it cannot run by itself."""
+        ValueError if there is no such cell, it cannot run by itself or defines something else."""
         cell = next(filter(defines_config, sources(self.file)), None)
         if cell is None:
             raise ValueError(f"{self.file} is no study: none of its cells defines `class Config`")
         names = {"__name__": __name__}
         try:
             exec(compile(cell, f"{self.file}, cell of Config", "exec"), names)
-        except Exception as e:
-            raise ValueError(f"{self.file}: the cell of `class Config` cannot run by itself: "
-                             f"{type(e).__name__}: {e}") from None
-        return names["Config"], dict(quick=names.get("QUICK", {}), laptop=names.get("LAPTOP", {}),
-                                     desktop=names.get("DESKTOP"))
+            names["Config"]()
+        except (Exception, SystemExit) as e:
+            raise ValueError(f"{self.file}: the cell of `class Config` cannot run by itself, every field "
+                             f"at the paper's value: {type(e).__name__}: {e}") from None
+        scales = dict(quick=names.get("QUICK", {}), laptop=names.get("LAPTOP", {}),
+                      desktop=names.get("DESKTOP"))
+        if not is_dataclass(names["Config"]):
+            raise ValueError(f"{self.file}: Config is no dataclass; allowed: @dataclass(frozen=True)")
+        for scale, changes in scales.items():
+            if not isinstance(changes, dict) and (scale, changes) != ("desktop", None):
+                raise ValueError(f"{self.file}: {scale.upper()} is {changes!r}; allowed: dict(field=value, ...)")
+        return names["Config"], scales
 
 # %% ../../nbs/study/declaration.ipynb #2ad8c782
-def _cells(notebook: dict | Path) -> list[dict]:
-    """The cells of a notebook, given as its JSON or its file. ValueError if it is none."""
+def read_notebook(file: Path) -> dict:
+    """A notebook's JSON. ValueError, which names the file, if it is none."""
     try:
-        if not isinstance(notebook, dict):
-            notebook = json.loads(Path(notebook).read_text(encoding="utf-8"))
-        return notebook["cells"]
-    except (ValueError, KeyError, TypeError, OSError) as e:
-        raise ValueError(f"{notebook}: cannot be read as a notebook: {type(e).__name__}") from None
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
+        for cell in found["cells"]:
+            "".join(cell["source"]), "".join(cell["cell_type"])
+        return found
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as e:
+        raise ValueError(f"{file}: cannot be read as a notebook ({type(e).__name__}); "
+                         "restore it or move it away") from None
+
+def _cells(notebook: dict | Path) -> list[dict]:
+    """The cells of a notebook, given as its JSON or its file. ValueError if the file is none."""
+    return (notebook if isinstance(notebook, dict) else read_notebook(notebook))["cells"]
 
 def sources(notebook: dict | Path, kind: str = "code") -> list[str]:
     """The sources of a notebook's cells of a kind, in order. ValueError if it is none."""
@@ -173,9 +187,12 @@ def study_files(root: Path) -> list[Path]:
     return sorted((file for file in found if not file.name.startswith(("_", "."))
                    and not file.parent.name.startswith(".")), key=lambda file: (file.stem, file))
 
-def say(error: ValueError) -> None:
-    """Name what is wrong in one line, on stderr."""
-    print(f"recurrent-lab: {error}", file=sys.stderr)
+def say(error: Exception) -> None:
+    """Name what is wrong in one line, on stderr; where nobody reads that, nothing is said."""
+    try:
+        print("recurrent-lab:", *str(error).split(), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
 
 def declarations(root: Path, refuse=say) -> dict[str, Declaration]:
     """The studies of the lab `root` by name, family by family, in their order.

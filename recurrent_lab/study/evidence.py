@@ -11,7 +11,8 @@ from pathlib import Path
 
 from . import claims
 from .code import notebook_hash
-from .declaration import declarations
+from .declaration import declarations, read_notebook, say
+from .files import put
 from .settings import PACKAGE
 
 # %% auto #0
@@ -20,22 +21,36 @@ __all__ = ['record', 'as_json', 'recorded', 'published', 'verdicts', 'as_table']
 # %% ../../nbs/study/evidence.ipynb #85a544fd
 def record(root: Path, name: str, scale: str, notebook: dict) -> Path:
     """Record the claims of an executed notebook (its JSON) for the lab `root`; returns the file."""
-    file = Path(root) / "data" / "recorded" / f"{name}.{scale}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(as_json(notebook), encoding="utf-8")
-    return file
+    return put(Path(root) / "data" / "recorded" / f"{name}.{scale}.json", as_json(notebook))
 
 def as_json(notebook: dict) -> str:
     """The claims that a notebook shows, as they are recorded."""
     return json.dumps(claims.shown(notebook), indent=1, ensure_ascii=False) + "\n"
 
 def recorded(root: Path, name: str) -> dict[str, list[dict]]:
-    """The recorded claims of a study by scale, the smallest first."""
-    found = {}
+    """The recorded claims of a study by scale, the smallest first.
+    A file that is damaged is named on stderr and left out."""
+    files, found = {}, {}
     for home in (PACKAGE, Path(root)):
-        for file in (home / "data" / "recorded").glob(f"{name}.*.json"):
-            found[file.name.split(".")[1]] = json.loads(file.read_text(encoding="utf-8"))
-    return dict(sorted(found.items(), key=lambda item: _size(item[0])))
+        files |= {file.name.split(".")[1]: file for file in (home / "data" / "recorded").glob(f"{name}.*.json")}
+    for scale in sorted(files, key=_size):
+        try:
+            found[scale] = _claims(files[scale])
+        except ValueError as error:
+            say(error)
+    return found
+
+def _claims(file: Path) -> list[dict]:
+    """The claims in a file. ValueError, which names it, if it is none of ours."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        for claim in found:
+            "".join([*(claim[key] for key in ("statement", "where", "verdict", "ours", "paper")),
+                     *(claim["run"][key] for key in ("study", "scale", "overrides", "started"))])
+        return list(found)
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as e:
+        raise ValueError(f"{file}: holds no claims ({type(e).__name__}: {e}); "
+                         "restore it, or publish the study again") from None
 
 def _size(scale: str) -> int:
     sizes = "quick", "laptop", "desktop", "paper"
@@ -48,12 +63,16 @@ def published(root: Path, known: dict | None = None) -> list[dict]:
     found = []
     for name, study in (declarations(root) if known is None else known).items():
         made = recorded(root, name)
-        cells = {c["statement"]: c["cell"] for c in claims.shown(
-            json.loads(study.file.read_text(encoding="utf-8")))}
+        try:
+            cells = {c["statement"]: c["cell"] for c in claims.shown(read_notebook(study.file))}
+            code = {scale: notebook_hash(study.file, scale=scale) for scale in made}
+        except (ValueError, KeyError, TypeError, AttributeError, SyntaxError) as e:
+            say(ValueError(f"{study.file}: its code or outputs cannot be read ({type(e).__name__}: {e}); "
+                           "restore it or run it again"))
+            cells, code = {}, {}
         for scale in sorted(made, key="laptop".__ne__):
-            code = notebook_hash(study.file, scale=scale)
             found += [c | {"study": name, "cell": cells.get(c["statement"]),
-                           "stale": c["run"].get("code") != code} for c in made[scale]]
+                           "stale": c["run"].get("code") != code.get(scale)} for c in made[scale]]
     return found
 
 def verdicts(found: list[dict]) -> list[tuple[str, int]]:

@@ -9,59 +9,100 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 import recurrent_lab
-from .declaration import sources
+from .declaration import say, sources
 from .settings import settings
 
 # %% auto #0
-__all__ = ['replacing', 'write', 'read', 'versions', 'machine', 'commit', 'peak_memory', 'now', 'run_files', 'all_claims',
-           'tables', 'tables_in']
+__all__ = ['PATIENCE', 'ADVICE', 'TEXTS', 'write', 'read', 'versions', 'machine', 'git', 'commit', 'peak_memory', 'now',
+           'run_files', 'told', 'finished', 'all_claims', 'tables', 'tables_in']
 
 # %% ../../nbs/study/results.ipynb #c7451350
+PATIENCE = 60.0                              # seconds that one writer waits for another
+ADVICE = {sqlite3.SQLITE_BUSY: "another process is writing to it", sqlite3.SQLITE_FULL: "make room on the disk",
+          sqlite3.SQLITE_READONLY: "it may not be written to", sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+          sqlite3.SQLITE_IOERR: "the disk fails", sqlite3.SQLITE_PERM: "it may not be opened",
+          sqlite3.SQLITE_CORRUPT: "move it away and run the study again",
+          sqlite3.SQLITE_NOTADB: "move it away and run the study again"}
+
+class _Together(sqlite3.Connection):
+    """A connection on which pandas, which would commit after each table, commits nothing."""
+    def commit(self) -> None:
+        pass
+
+def _advice(error: BaseException | None) -> str:
+    """What to do about an error of SQLite's that is the file's; empty if it is not the file's."""
+    return ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xff, "")
+
 @contextmanager
-def replacing(file: Path, fresh: bool = False):
-    """A SQLite connection to a copy of `file` (empty if `fresh`) that takes its place at the end,
-    unless an error comes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    copy = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
+def _opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """A connection to a results file (mode: SQLite's). OSError, which names the file,
+    where SQLite or pandas fail on it."""
     try:
-        if file.exists() and not fresh:
-            shutil.copyfile(file, copy)
-        with closing(sqlite3.connect(copy)) as connection:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE,
+                                     isolation_level=None, factory=_Together)) as connection:
             yield connection
-            connection.commit()
-        os.replace(copy, file)
-    finally:
-        copy.unlink(missing_ok=True)
+    except Exception as error:
+        faults = sqlite3.Error, UnicodeDecodeError
+        if not isinstance(cause := error if isinstance(error, faults) else error.__cause__, faults):
+            raise
+        raise OSError(f"{file}: {cause}; {_advice(cause) or 'move it away'}") from None
+
+def _names(connection: sqlite3.Connection) -> list[str]:
+    """The tables there are."""
+    return [name for name, in connection.execute(
+        "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")]
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+def _add(connection: sqlite3.Connection, name: str, table) -> None:
+    """Put a DataFrame in the place of the table `name`. ValueError if SQLite cannot hold it."""
+    try:
+        table.to_sql(name, connection, if_exists="replace", index=False)
+    except Exception as error:               # SQLite's, pandas's, or of a number too large
+        if _advice(cause := error.__cause__ or error):
+            raise
+        raise ValueError(f"the table {name!r} cannot be kept in a results file: {cause}") from None
 
 def write(file: Path, tables: dict, fresh: bool = False) -> None:
-    """Write DataFrames into a SQLite file by table name;
-    tables of other names stay as they are, unless `fresh`."""
-    with replacing(Path(file), fresh) as connection:
+    """Write DataFrames into a SQLite file by table name, all of them or none;
+    tables of other names stay as they are, unless `fresh`.
+
+    ValueError on a table that SQLite cannot hold; OSError, which names the file, if it cannot be written.
+    """
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with _opened(file, "rwc") as connection:
+        connection.execute("begin immediate")
+        for name in _names(connection) if fresh else ():
+            connection.execute(f"drop table {_quoted(name)}")
         for name, table in tables.items():
-            table.to_sql(name, connection, if_exists="replace", index=False)
+            _add(connection, name, table)
+        connection.execute("commit")
+
+def _there(file: Path) -> Path:
+    """A results file. FileNotFoundError without it."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"no results at {file}: run the study first")
+    return Path(file)
 
 def read(file: Path, table: str):
     """A table of a results file as a DataFrame. FileNotFoundError without the file,
-    ValueError without the table."""
+    ValueError without the table, OSError, which names the file, if it is damaged."""
     import pandas as pd
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"no results at {file}: run the study first")
-    with closing(sqlite3.connect(f"file:{Path(file).resolve()}?mode=ro", uri=True)) as connection:
-        names = [name for name, in
-                 connection.execute("select name from sqlite_master where type = 'table'")]
-        if table not in names:
+    with _opened(_there(file), "rw") as connection:              # rw: to undo what a killed writer had begun
+        if table not in (names := _names(connection)):
             raise ValueError(f"no table {table!r} in {file}; it has: {', '.join(names)}")
-        return pd.read_sql(f'select * from "{table}"', connection)
+        return pd.read_sql(f"select * from {_quoted(table)}", connection)
 
 # %% ../../nbs/study/results.ipynb #2e14f614
 def versions() -> dict[str, str]:
@@ -81,22 +122,30 @@ def machine() -> str:
         words.append(sys.modules["jax"].devices()[0].device_kind)
     return ", ".join(words)
 
-def _git(root: Path, *words: str) -> str:
-    """What git says, empty if it cannot."""
+def git(root: Path, *words: str) -> str:
+    """What git says of the folder `root`, empty if it cannot."""
     try:
-        done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["git", "-C", root, *words], capture_output=True, timeout=10,
+                              encoding="utf-8", errors="surrogateescape")     # whatever the locale
         return done.stdout.strip() if done.returncode == 0 else ""
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
+def _sources(committed: str) -> list[str] | None:
+    """The code of a committed notebook, given as its text; None if it is none."""
+    try:
+        return sources(json.loads(committed))
+    except ValueError:
+        return None
+
 def commit(root: Path, notebook: Path | None = None) -> str:
     """The git commit of the lab; empty where there is none. It ends in `-dirty` if a module of the library
     or the code of the `notebook` differs from it; outputs and words may."""
-    at = _git(root, "rev-parse", "--short=12", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--", "recurrent_lab/*.py")
+    at = git(root, "rev-parse", "--short=12", "HEAD")
+    changed = git(root, "status", "--porcelain", "--", "recurrent_lab/*.py")
     if at and notebook and not changed:
-        committed = _git(notebook.parent, "show", f"HEAD:./{notebook.name}")
-        changed = not committed or sources(json.loads(committed)) != sources(notebook)
+        committed = git(notebook.parent, "show", f"HEAD:./{notebook.name}")
+        changed = not committed or _sources(committed) != sources(notebook)
     return f"{at}-dirty" if at and changed else at
 
 def peak_memory() -> float:
@@ -113,19 +162,44 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 # %% ../../nbs/study/results.ipynb #6db43a75
-def run_files(runs: Path) -> list[Path]:
-    """The results of all finished runs below `runs`, by paper, then scale."""
-    return [f for f in sorted(Path(runs).glob("*/*/results.sqlite"))
+TEXTS = {"run": ("study", "scale", "overrides", "started"),
+         "claims": ("statement", "where", "verdict", "ours", "paper", "values")}
+
+def run_files(runs: Path, study: str = "*") -> list[Path]:
+    """The results of all finished runs below `runs` (of one `study`), by paper, then scale."""
+    return [f for f in sorted(Path(runs).glob(f"{study}/*/results.sqlite"))
             if not f.parent.name.startswith(".") and f.parent.suffix != ".failed"]
+
+def told(file: Path) -> dict:
+    """The tables `run` and `claims` of a run. ValueError or OSError, which name the file, if it has none."""
+    found = {name: read(file, name) for name in TEXTS}
+    for name, columns in TEXTS.items():
+        if wrong := [c for c in columns if c not in found[name] or not found[name][c].map(type).eq(str).all()]:
+            raise ValueError(f"{file}: the table {name!r} has no text in the column {wrong[0]!r}; "
+                             "move it away and run the study again")
+    if len(found["run"]) != 1:
+        raise ValueError(f"{file}: the table 'run' has {len(found['run'])} rows, not 1; "
+                         "move it away and run the study again")
+    return found
+
+def finished(runs: Path, study: str = "*") -> dict[Path, dict]:
+    """The tables `run` and `claims` of all finished runs below `runs` (of one `study`), by file."""
+    found = {}
+    for file in run_files(runs, study):
+        try:
+            found[file] = told(file)
+        except (OSError, ValueError) as error:
+            say(error)
+    return found
 
 def all_claims(runs: Path):
     """DataFrame of every claim of every finished run: study, scale, overrides, the claim's record,
     and the run's record."""
     import pandas as pd
     parts = []
-    for file in run_files(runs):
-        run, claims = read(file, "run"), read(file, "claims")
-        claims["holds"] = claims["holds"].astype(bool)
+    for found in finished(runs).values():
+        run, claims = found["run"], found["claims"]
+        claims["holds"] = claims["verdict"] == "holds"
         parts.append(run[["study", "scale", "overrides"]].merge(claims, how="cross").merge(
             run.drop(columns=["study", "scale", "overrides"]), how="cross"))
     return (pd.concat(parts, ignore_index=True) if parts
@@ -146,10 +220,8 @@ def tables(study: str, run: str | None = None) -> dict:
     return tables_in(files[run])
 
 def tables_in(file: Path) -> dict:
-    """Every table of a results file: DataFrames by name. FileNotFoundError without the file."""
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"no results at {file}: run the study first")
-    address = Path(file).resolve().as_uri() + "?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as connection:
-        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
-    return {name: read(file, name) for name, in names}
+    """Every table of a results file: DataFrames by name. FileNotFoundError without the file,
+    OSError, which names it, if it is damaged."""
+    with _opened(_there(file), "rw") as connection:
+        names = _names(connection)
+    return {name: read(file, name) for name in names}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import json
+import math
 import os
 import re
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'from_extra', 'lab_root', 'is_ours',
-           'from_file', 'from_environment', 'checked', 'Settings', 'settings', 'writable']
+__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'quoted', 'from_extra', 'lab_root',
+           'is_ours', 'from_file', 'from_environment', 'once', 'countable', 'checked', 'Settings', 'settings',
+           'writable']
 
 # %% ../../nbs/study/settings.ipynb #9ab59979
 SCALES = ("quick", "laptop", "desktop", "paper")
@@ -38,9 +40,14 @@ PREFIX = "RECURRENT_LAB_"
 def unknown(what: str, given: object, allowed) -> ValueError:
     """The error for `given`, which is not among `allowed`; close spellings come first."""
     allowed = [str(a) for a in allowed]
-    near = difflib.get_close_matches(str(given), allowed, n=len(allowed))
-    return ValueError(f"unknown {what} {str(given)!r}; allowed: "
+    near = difflib.get_close_matches(str(given)[:100], allowed, n=len(allowed))
+    return ValueError(f"unknown {what} {quoted(given)}; allowed: "
                       f"{', '.join(near + [a for a in allowed if a not in near])}")
+
+def quoted(given: object) -> str:
+    """What was given, in quotes and no longer than a line."""
+    text = repr(str(given))
+    return text if len(text) <= 80 else f"{text[:60]}...' ({len(text) - 2} characters)"
 
 @contextmanager
 def from_extra(name: str):
@@ -56,15 +63,19 @@ def from_extra(name: str):
 def lab_root() -> Path:
     """The lab's folder: upwards from the current one, else the package's parent,
     else the current one."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ValueError("the current folder has been deleted: go into one that exists") from None
     places = here, *here.parents, PACKAGE.resolve().parent
     return next((folder for folder in places if is_ours(folder / "settings.ini")), here)
 
 def is_ours(file: Path) -> bool:
     """Whether a file is a lab's settings.ini: it has a section `[lab]`."""
     try:
-        return re.search(r"^\[lab\]", file.read_text(encoding="utf-8"), flags=re.M) is not None
-    except (OSError, UnicodeDecodeError):
+        text = file.read_bytes().decode("utf-8-sig", errors="replace")
+        return re.search(r"^[ \t]*\[lab[ \t]*(\]|\r?$)", text, flags=re.M) is not None
+    except OSError:
         return False
 
 # %% ../../nbs/study/settings.ipynb #70c11b85
@@ -73,9 +84,11 @@ def from_file(file: Path) -> dict[str, str]:
     an unknown section or an unknown key."""
     ini = configparser.ConfigParser(interpolation=None)
     try:
-        ini.read(file, encoding="utf-8")
+        ini.read(file, encoding="utf-8-sig")
     except configparser.Error as e:
-        raise ValueError(f"{file}: {str(e).splitlines()[0]}") from None
+        raise ValueError(f"{file}: {' '.join(str(e).split())}") from None
+    except UnicodeDecodeError as e:
+        raise ValueError(f"{file} is not written in UTF-8: {e}") from None
     for name in ini.sections():
         if name not in SECTIONS:
             raise unknown(f"section in {file}:", name, SECTIONS)
@@ -96,12 +109,38 @@ def from_environment() -> dict[str, object]:
         if name in names and value.strip():
             given[names[name]] = value
     if "set" in given:
-        try:
-            given["set"] = dict(json.loads(given["set"]))
-        except (ValueError, TypeError):
-            raise ValueError(f'{PREFIX}SET must be a JSON object such as {{"steps": 100}}, '
-                             f'not {given["set"]!r}') from None
+        given["set"] = _object(given["set"])
     return given
+
+def _object(text: str) -> dict:
+    """The JSON object in RECURRENT_LAB_SET. ValueError if it is none."""
+    try:
+        found = json.loads(text, object_pairs_hook=once)
+    except (json.JSONDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f'{PREFIX}SET must be a JSON object such as {{"steps": 100}}, not {quoted(text)}')
+    return found
+
+def once(pairs: list[tuple[str, object]]) -> dict:
+    """A dictionary of pairs. ValueError if a name stands in two of them."""
+    for i, (name, value) in enumerate(pairs):
+        if name in dict(pairs[:i]):
+            raise ValueError(f"{name} is given twice, as {quoted(dict(pairs[:i])[name])} "
+                             f"and as {quoted(value)}; give it once")
+    return dict(pairs)
+
+def countable(overrides: dict) -> dict:
+    """Overrides as they are. ValueError on a number that a computation cannot hold:
+    NaN, infinity, an integer of more than 32 bits."""
+    for name, value in overrides.items():
+        if isinstance(value, tuple):
+            countable({f"{name}[{i}]": part for i, part in enumerate(value)})
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, not {value}")
+        if isinstance(value, int) and not -2**31 <= value < 2**31:
+            raise ValueError(f"{name} must be from {-2**31} to {2**31 - 1}, not {quoted(value)}")
+    return overrides
 
 # %% ../../nbs/study/settings.ipynb #9b4fc030
 def checked(key: str, value: object, home: Path) -> object:
@@ -112,12 +151,16 @@ def checked(key: str, value: object, home: Path) -> object:
     if key in CHOICES and value not in CHOICES[key]:
         raise unknown(key, value, CHOICES[key])
     if key in ("data", "runs"):
-        return (home / Path(value).expanduser()).resolve()
+        try:
+            return (home / Path(value).expanduser()).resolve()
+        except (RuntimeError, ValueError, OSError) as e:         # no such user, a NUL, a link to itself
+            raise ValueError(f"{key} is {quoted(value)}, which can be no folder: {e}") from None
     if key == "seeds":
-        if isinstance(value, (bool, float)) or not str(value).strip().isdecimal() or int(value) < 1:
-            raise ValueError("seeds must be a positive whole number or empty (as the study says), "
-                             f"not {str(value)!r}")
-        return int(value)
+        text = "" if isinstance(value, (bool, float)) else str(value).strip()
+        if not text.isdecimal() or len(text) > 10 or not 1 <= int(text) < 2**31:
+            raise ValueError("seeds must be a positive whole number below 2^31 "
+                             f"or empty (as the study says), not {quoted(value)}")
+        return int(text)
     return value
 
 # %% ../../nbs/study/settings.ipynb #2037b2c0
@@ -148,6 +191,8 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
     for key in arguments:
         if key not in DEFAULTS:
             raise unknown("setting", key, DEFAULTS)
+    if "seeds" in (overrides or {}) and arguments.get("seeds") is not None:
+        once([("seeds", arguments["seeds"]), ("seeds", overrides["seeds"])])
     home = lab_root()
     env = from_environment()
     file = home / "settings.ini"
@@ -157,7 +202,11 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
     for key in DEFAULTS:
         source[key] = next((name for name, layer in layers.items()
                             if layer.get(key) not in (None, "")), "default")
-        value[key] = checked(key, layers[source[key]].get(key), home)
+        try:
+            value[key] = checked(key, layers[source[key]].get(key), home)
+        except ValueError as e:
+            place = {"environment": f"; see {PREFIX}{key.upper()}", "settings.ini": f"; see {file}"}
+            raise ValueError(f"{e}{place.get(source[key], '')}") from None
     folder = Path(env["folder"]) if "folder" in env else None
     return Settings(**value, overrides={**env.get("set", {}), **(overrides or {})}, folder=folder,
                     root=home, source=source)
@@ -166,7 +215,7 @@ def settings(overrides: dict | None = None, **arguments) -> Settings:
 def writable(folder: Path, make: bool = True) -> Path:
     """`folder`, which is made if need be (unless told not to).
     ValueError if it cannot be made or written to."""
-    there = next(f for f in (folder, *folder.parents) if os.path.exists(f))
+    there = next(f for f in (folder, *folder.parents) if os.path.lexists(f))
     reason = ("" if there.is_dir() and os.access(there, os.W_OK | os.X_OK)
               else f"{there} is not a folder one may write to")
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from . import claims, figures, results, rules, scale, track
 from .code import notebook_hash
 from .declaration import study_files
-from .settings import SCALES, settings, writable
+from .settings import SCALES, countable, settings, writable
 
 # %% auto #0
 __all__ = ['Study']
@@ -34,7 +35,7 @@ class Study:
         if self.settings.folder and self.settings.folder.parent.name != name:
             raise ValueError("a study has its notebook's name, "
                              f"here {self.settings.folder.parent.name!r}, not {name!r}")
-        self.overrides = scale.changes(Config, self.settings)
+        self.overrides = countable(scale.changes(Config, self.settings))
         self.scale = self.settings.scale
         self.config = scale.configure(Config, quick=quick, laptop=laptop, desktop=desktop,
                                       scale=self.scale, overrides=self.overrides)
@@ -105,6 +106,7 @@ class Study:
         """`training.train`, or `train_variants` if `problem` is a mapping, as the part `name` of this study:
         with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`
         (and sent to the tracker that the settings name).
+        In a notebook at hand, a table that cannot be written is a warning.
 
         by: the column that names the variants; `options` go to `train`."""
         from recurrent_lab.training import train, train_variants
@@ -114,7 +116,12 @@ class Study:
         else:
             file = folder and folder.with_name(folder.name + ".npz")
             trained = train(problem, runs, checkpoint=file, label=name, **options)
-        self.save(name, trained.table)
+        try:
+            self.save(name, trained.table)
+        except (OSError, ValueError) as error:
+            if self.settings.folder:             # of a run: the next one goes on from the checkpoint
+                raise
+            warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
         track.send(self.settings.track, self.name, name, trained.table, self.folder)
         return trained
 
@@ -125,7 +132,7 @@ class Study:
 
     def save(self, name: str, table) -> None:
         """Save a tidy DataFrame under `name` beside the claims."""
-        if name in ("run", "config", "claims"):
+        if name.lower() in ("run", "config", "claims"):      # SQLite takes Run for run
             raise ValueError(f"{name!r} is the study's own table; choose another name for yours")
         self._write({name: table})
 

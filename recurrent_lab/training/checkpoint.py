@@ -5,12 +5,16 @@
 # %% ../../nbs/training/checkpoint.ipynb #4b84b03f
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
+import secrets
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import equinox as eqx
 import jax
@@ -48,19 +52,44 @@ def save(path: str | Path, tree: PyTree, **about) -> None:
               "leaves": {name: _kind(leaf) for name, leaf in leaves.items()}}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    with open(beside, "wb") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("header.json"), json.dumps(header, indent=1))
-            for name, leaf in leaves.items():
-                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(
-                        entry, np.asarray(jr.key_data(leaf) if _is_key(leaf) else leaf),
-                        allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    _clear(path)
+    with _replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("header.json"), json.dumps(header, indent=1))
+        for name, leaf in leaves.items():
+            with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(
+                    entry, np.asarray(jr.key_data(leaf) if _is_key(leaf) else leaf), allow_pickle=False)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    "A file under a name of its own that takes the place of `path` at the end, unless an error comes."
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(new, "xb") as file:
+            _hold(file)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _hold(file: BinaryIO) -> None:
+    "Lock a file, where the system can. OSError if another process holds it."
+    if os.name == "posix":
+        import fcntl
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _clear(path: Path) -> None:
+    "Remove what killed processes have left beside `path`."
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), open(left, "rb") as file:
+            _hold(file)
+            left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -95,7 +124,7 @@ def read(path: str | Path) -> Checkpoint:
                                                      allow_pickle=False)
                       for name in header["leaves"]}
         return Checkpoint(path, dict(header["about"]), arrays, dict(header["leaves"]))
-    except (FileNotFoundError, PermissionError, IsADirectoryError): raise
+    except FileNotFoundError: raise
     except Exception as error:  # a damaged zip fails in a dozen ways
         raise refused(path, "it cannot be read as a checkpoint "
                       f"({type(error).__name__}: {error})") from error
@@ -121,10 +150,10 @@ def restore(like: PyTree, checkpoint: Checkpoint) -> PyTree:
 
 
 def _decoded(checkpoint: Checkpoint, name: str, like):
-    array = checkpoint.arrays[name]
+    array, plain = checkpoint.arrays[name], jr.key_data(like) if _is_key(like) else like
+    raw = array.dtype.kind == "V" and array.dtype.itemsize == plain.dtype.itemsize  # bfloat16 and its kind
+    if array.shape != plain.shape or not (raw or array.dtype == plain.dtype):
+        raise refused(checkpoint.path, f"{name} is {_kind(array)}, and not what its header says")
+    array = array.view(plain.dtype)
     if _is_key(like): return jr.wrap_key_data(jnp.asarray(array), impl=jr.key_impl(like))
-    if array.dtype != like.dtype:
-        array = array.view(like.dtype)  # bfloat16 and its kind come back as bytes
-    if array.shape != like.shape:
-        raise refused(checkpoint.path, f"{name} does not have the shape its header says")
     return array if isinstance(like, np.ndarray) else jnp.asarray(array)
