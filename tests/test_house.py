@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p for p in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 room = lambda path: path.relative_to(ROOT).parts[1]                # the folder of nbs/ or recurrent_lab/ that a file stands in
 PAPERS = [p for p in NOTEBOOKS if room(p) == "papers"]
-LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb")] + PAPERS
+PAGES = [p for p in NOTEBOOKS if p.stem == "overview" and "default_exp" not in p.read_text()]     # the tables of rooms
+LIBRARY = [p for p in NOTEBOOKS if room(p) not in ("papers", "benchmarks", "start", "index.ipynb") and p not in PAGES] + PAPERS
 LAB = {"probes", "training", "optimizers", "tasks", "models", "study"}
 # who may import whom. start: the tour runs a study; runner: a run is shown as a page, and the command line makes the lists
 ROOMS = {"papers": LAB | {"papers"}, "benchmarks": LAB | {"papers"}, "start": LAB | {"runner"},
