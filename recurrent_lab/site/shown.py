@@ -55,7 +55,7 @@ def _other(source: str, language: str) -> Iterator[str]:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
     try:
-        lexer = get_lexer_by_name(language, stripnl=False)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         yield verbatim(source)
         return
