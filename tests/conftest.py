@@ -67,6 +67,15 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]
 
 
+@pytest.fixture
+def empty_lab(tmp_path, monkeypatch):
+    "A lab without studies at quick scale, whatever the environment of this test run; the current folder is its root."
+    for name in [name for name in os.environ if name.startswith("RECURRENT_LAB_")]: monkeypatch.delenv(name)
+    (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def chromium():
     "The path of a Chromium: the first on PATH, else the one that Playwright keeps."

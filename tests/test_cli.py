@@ -63,17 +63,13 @@ CELLS = [
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    """A lab with one paper, whatever the environment of this test run; the current folder is its root."""
-    for name in [name for name in os.environ if name.startswith("RECURRENT_LAB_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
-    (tmp_path / "nbs" / "papers" / "random").mkdir(parents=True)
-    nbformat.write(v4.new_notebook(cells=CELLS), tmp_path / "nbs" / "papers" / "random" / "coin.ipynb")
-    monkeypatch.chdir(tmp_path)
+def lab(empty_lab):
+    """A lab with one paper, in git; the current folder is its root."""
+    (empty_lab / "nbs" / "papers" / "random").mkdir(parents=True)
+    nbformat.write(v4.new_notebook(cells=CELLS), empty_lab / "nbs" / "papers" / "random" / "coin.ipynb")
     git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "lab"]): subprocess.run([*git, *words], check=True)
-    return tmp_path
+    return empty_lab
 
 
 def files(folder: Path) -> dict:

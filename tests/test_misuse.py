@@ -68,19 +68,16 @@ def recorded(name: str) -> tuple[dict, list[dict]]:
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
+def lab(empty_lab):
     "A lab of two studies, coin and dice, each published and run; the current folder is its root."
-    for name in [name for name in os.environ if name.startswith("RECURRENT_LAB_")]: monkeypatch.delenv(name)
-    (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
-    papers = tmp_path / "nbs/papers/random"
+    papers = empty_lab / "nbs/papers/random"
     papers.mkdir(parents=True)
     for order, name in enumerate(("coin", "dice"), 1):
         nbformat.write(study(name, order), papers / f"{name}.ipynb")
         tables, made = recorded(name)
-        results.write(tmp_path / "data/runs" / name / "quick/results.sqlite", tables)
-        put(tmp_path / "data/recorded" / f"{name}.quick.json", json.dumps(made))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        results.write(empty_lab / "data/runs" / name / "quick/results.sqlite", tables)
+        put(empty_lab / "data/recorded" / f"{name}.quick.json", json.dumps(made))
+    return empty_lab
 
 
 def files(folder: Path) -> dict:

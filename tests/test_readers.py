@@ -50,14 +50,11 @@ descent = study.train("descent", bowls, grid(seed=range(study.config.seeds)), st
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
+def lab(empty_lab):
     "A lab with one study that trains and draws; the current folder is its root."
-    for name in [name for name in os.environ if name.startswith("RECURRENT_LAB_")]: monkeypatch.delenv(name)
-    (tmp_path / "settings.ini").write_text("[lab]\nscale = quick\n")
-    (tmp_path / "nbs/papers/dynamics").mkdir(parents=True)
-    nbformat.write(v4.new_notebook(cells=CELLS), tmp_path / "nbs/papers/dynamics/bowl.ipynb")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    (empty_lab / "nbs/papers/dynamics").mkdir(parents=True)
+    nbformat.write(v4.new_notebook(cells=CELLS), empty_lab / "nbs/papers/dynamics/bowl.ipynb")
+    return empty_lab
 
 
 @pytest.mark.parametrize("command", COMMANDS)

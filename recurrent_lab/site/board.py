@@ -18,9 +18,8 @@ LEAF = 20                                        # rows that are shown at once
 CHOICES = "view", "paper", "family", "kind", "verdict", "scale"
 
 def _main(claim: dict) -> bool:
-    """Whether a claim is shown first: a headline claim at laptop scale or above; of a study
-    without kinds, all of them."""
-    return claim["run"]["scale"] != "quick" and claim.get("headline", True)
+    """Whether a claim is shown first: a headline claim at laptop scale or above."""
+    return claim["run"]["scale"] != "quick" and claim["headline"]
 
 def row(claim: dict, study: Declaration) -> dict:
     """A claim on the board: what it is chosen by, what it is sorted by in each column, its cells."""
@@ -29,7 +28,7 @@ def row(claim: dict, study: Declaration) -> dict:
     address = f"/{study.page}.html" + (f"#cell-{claim['cell']}" if claim["cell"] else "#claims")
     versions = " ".join(f"{name} {run[name]}" for name in ("python", "jax", "equinox", "optax", "numpy")
                         if run.get(name))
-    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}", claim.get("why")]))
+    how = " · ".join(filter(None, [claim["rule"] and f"rule: {claim['rule']}", claim["why"]]))
     date = run["started"][:10]
     verdict = (f'<span class="verdict {e(claim["verdict"].replace(" ", "-"))}">'
                f'{e(claim["verdict"])}</span>')

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
 from ..study.declaration import FAMILIES, declarations, front_matter, sources, strictly
+from ..study.files import put
 
 # %% auto #0
 __all__ = ['BEGIN', 'END', 'STUDIES', 'configuration', 'contents', 'reading_order', 'between', 'sidebar', 'studies_cell', 'home',
@@ -123,7 +123,5 @@ def write_lists(root: Path) -> list[Path]:
     changed = [(file, text) for file, text in lists(root).items()
                if not file.exists() or file.read_text(encoding="utf-8") != text]
     for file, text in changed:
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
+        put(file, text)
     return [file for file, _ in changed]

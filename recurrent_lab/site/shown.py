@@ -78,11 +78,11 @@ def card(claim: dict) -> str:
     e = lambda name: html.escape(str(claim[name] or ""))
     verdict = e("verdict")
     facts = [("ours", e("ours")), ("paper", e("paper")), ("where", e("where")),
-             ("rule", e("rule")), ("why", html.escape(claim.get("why") or ""))]
+             ("rule", e("rule")), ("why", e("why"))]
     rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts if v)
     said = f'<b class="verdict">{verdict}</b> {e("statement")}'
     css = f"claim {verdict.replace(' ', '-')}"
-    if claim.get("kind") == "exact":                       # it checks the code: folded
+    if claim["kind"] == "exact":                       # it checks the code: folded
         return f'<details class="{css}"><summary>{said}</summary><dl>{rows}</dl></details>'
     return f'<div class="{css}"><p>{said}</p><dl>{rows}</dl></div>'
 

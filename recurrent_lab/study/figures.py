@@ -11,6 +11,7 @@ import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 
+from .declaration import say
 from .settings import settings, unknown
 
 # %% auto #0
@@ -82,10 +83,10 @@ def _shorter(svg: bytes) -> bytes:
 
 def _markers(group: re.Match) -> bytes:
     "A group of markers; the style that they share is the group's, if it is handed down (opacity is not)."
-    styles = set(re.findall(rb' style="[^"]*"', group[2]))
-    if len(styles) != 1 or b'"opacity' in (style := styles.pop()) or b" opacity" in style:
+    styles = re.findall(rb' style="[^"]*"', group[2])
+    if len(set(styles)) != 1 or len(styles) != group[2].count(b"<use ") or re.search(rb'[" ]opacity', styles[0]):
         return group[0]
-    return b"<g%s%s>\n%s</g>" % (group[1], style, group[2].replace(style, b""))
+    return b"<g%s%s>\n%s</g>" % (group[1], styles[0], group[2].replace(styles[0], b""))
 
 def in_notebook(format: str) -> None:
     """From here on the notebook shows every Figure as `rendered` makes it, svg in the place of pdf;
@@ -106,7 +107,7 @@ def in_notebook(format: str) -> None:
                 file = rendered(figure, "pdf") if format == "pdf" else content
                 keep(figure, file, folder / "figures", format)
             except OSError as error:                    # a full disk costs the file, not the page
-                print(f"recurrent-lab: a figure was not kept in {folder}: {error}", file=sys.stderr)
+                say(f"a figure was not kept in {folder}: {error}")
         return content if format == "png" else content.decode()
 
     mime = "image/png" if format == "png" else "image/svg+xml"

@@ -213,7 +213,7 @@ def tables(study: str, run: str | None = None) -> dict:
     (default: the scale in force). ValueError if there is no such run."""
     s = settings()
     run = run or s.scale
-    files = {f.parent.name: f for f in run_files(s.runs) if f.parent.parent.name == study}
+    files = {f.parent.name: f for f in run_files(s.runs, study)}
     if run not in files:
         raise ValueError(f"no run {run!r} of {study!r} in {s.runs}; "
                          f"there are: {', '.join(files) or 'none'}")

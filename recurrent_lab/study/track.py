@@ -11,6 +11,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .declaration import say
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -50,8 +52,7 @@ def send(tracker: str, study: str, part: str, table: DataFrame, folder: Path) ->
             for about, metrics in runs_of(table):
                 sending(study, part, about, metrics, folder)
     except Exception as error:
-        print(f"recurrent-lab: {part} was not sent to {tracker}: {type(error).__name__}: {error}; "
-              "the results are saved as ever", file=sys.stderr)
+        say(f"{part} was not sent to {tracker}: {type(error).__name__}: {error}; the results are saved as ever")
 
 # %% ../../nbs/study/track.ipynb #dcd5e75e
 def _tensorboard(study: str, part: str, about: dict, metrics: DataFrame, folder: Path) -> None:
