@@ -13,7 +13,7 @@ run: $(READY)                          ## one study, laptop scale: make run PAPE
 test: $(READY)                         ## every notebook at quick scale, each in its own process, and tests/; on all cores
 	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 --dist loadgroup tests
 
-test-changed: $(READY)                 ## the notebooks and tests whose code, or what it imports, has changed since they passed
+test-changed: $(READY)                 ## the notebooks and tests whose code, or what it uses of the library, has changed since they passed
 	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 --dist loadgroup tests --changed
 
 lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick

@@ -27,7 +27,7 @@ def subject(nodeid):
 
 
 def current(name):
-    "The hash of a notebook or a test file and all that it imports of the library."
+    "The hash of a notebook or a test file and all that it uses of the library."
     path = ROOT / name
     return notebook_hash(path, ()) if path.suffix == ".ipynb" else code_hash([path.read_text()], ())
 

@@ -54,7 +54,7 @@ class Study:
     def checkpoints(self, part: str) -> Path | None:
         """Where the training called `part` keeps its checkpoints in a run:
         it goes on from there if the run was killed and neither this notebook
-        nor what it imports of the library has changed since.
+        nor what it uses of the library has changed since.
         None in a notebook at hand, where code changes and nothing is resumed.
         """
         if not self.settings.folder:
