@@ -24,4 +24,5 @@ from .rglru import *
 from .rnn import *
 from .sequence import *
 from .state_space import *
+from .time_sharding import *
 from .transformer import *
