@@ -48,9 +48,8 @@ LAPTOP = dict(seeds=5, width=16, state_size=32, depth=1, dropout=0.0, steps=500,
               learning_rates=(0.01, 0.03), large_rates=(0.03, 0.1), long_length=512, long_batch=16,
               long_steps=300, long_rate=0.02, long_ring=(0.998, 0.9998),
               long_large_rate=0.1)
-DESKTOP = dict(LAPTOP, width=32, state_size=64, depth=2, steps=5000,
-               learning_rates=(0.001, 0.003, 0.01, 0.03),
-               large_rates=(0.03, 0.1), long_length=2048, long_steps=3000, long_ring=(0.999, 0.9999))
+DESKTOP = dict(LAPTOP, width=32, state_size=64, steps=2000, learning_rates=(0.003, 0.01, 0.03),
+               long_length=2048, long_steps=1000, long_ring=(0.999, 0.9999))
 QUICK = dict(LAPTOP, seeds=4, steps=150, learning_rates=(0.01,), large_rates=(0.1,), noise_seeds=1,
              rungs=("dense tanh", "γ (LRU)"), forms=("complex diagonal", "stable exponential"),
              long_length=64, long_steps=20, long_rungs=("ring",), constant_radii=(0.9,))
