@@ -18,15 +18,17 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
 from ..models import (RGLRU, Griffin, GriffinConfig, linear_recurrence,
                                   match_parameter_count, small_config, transformer_like)
+from ..models.attention import LocalAttention
+from ..models.rglru import TemporalConv
 from ..tasks import corpus, induction_heads, selective_copying
 from ..training import (Problem, accuracy, cross_entropy, first_output, supervised,
                                     tested)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'three_models', 'models_by_task', 'warmup_cosine_adam', 'make_griffin', 'last_logits',
-           'task_problem', 'copying_problem', 'recall_batch', 'recall_problem', 'recall_accuracy', 'text_problem',
-           'sliding_windows', 'seen_at_every_place', 'loss_by_place', 'between_powers', 'by_model', 'difference',
-           'power_by_quarter', 'scan_and_loop']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'three_models', 'models_by_task', 'warmup_cosine_adam', 'ConvolvedAttention',
+           'with_convolution', 'make_griffin', 'last_logits', 'task_problem', 'copying_problem', 'recall_batch',
+           'recall_problem', 'recall_accuracy', 'text_problem', 'sliding_windows', 'seen_at_every_place',
+           'loss_by_place', 'between_powers', 'by_model', 'difference', 'power_by_quarter', 'scan_and_loop']
 
 # %% ../../nbs/papers/recurrent/griffin_hawk.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -38,10 +40,11 @@ class Config:
     seeds: int = 5; rate: float = 0.001; width: int = 64; heads: int = 4
     blocks: str = "RRARR"; batch: int = 64
     copy_models: tuple = ("Griffin", "Hawk", "Transformer")
-    recall_models: tuple = copy_models; text_models: tuple = copy_models
+    recall_models: tuple = copy_models; text_models: tuple = (*copy_models, "Transformer, convolution")
     copy_length: int = 1024; copy_items: int = 16; copy_window: int = 512; copy_steps: int = 100_000
     recall_length: int = 256; recall_window: int = 128; recall_steps: int = 100_000
-    longer: tuple = (1, 2, 4, 16, 256)                     # times the training length
+    longer: tuple = (1, 2, 4, 16)                          # times the training length
+    far: tuple = (64, 256, 1024)                           # as well, without the Transformer
     text_seeds: int = 3; text_rate: float = 0.001; text_width: int = 768; text_heads: int = 6
     text_blocks: str = "RRARRARRARRA"; text_window: int = 1024
     text_length: int = 2048; text_batch: int = 64; text_steps: int = 14_500
@@ -50,12 +53,14 @@ class Config:
 
 LAPTOP = dict(rate=0.005, width=32, heads=2, blocks="RAR", batch=32,
               copy_length=48, copy_items=4, copy_window=24, copy_steps=250,
-              recall_length=32, recall_window=16, recall_steps=900, longer=(1, 2, 4, 16),
+              recall_length=32, recall_window=16, recall_steps=900, far=(64, 256),
               text_rate=0.005, text_width=48, text_heads=2, text_blocks="RRA", text_length=64,
               text_window=32, text_batch=16, text_steps=300, text_longer=8, text_windows=512)
+DESKTOP = dict(LAPTOP, copy_steps=4000, recall_steps=3000, far=(64, 256, 1024), text_seeds=2,
+               text_width=96, text_blocks="RRARRA", text_length=256, text_window=128, text_steps=1500)
 QUICK = dict(LAPTOP, seeds=2, text_seeds=2, blocks="R", copy_models=("Hawk",), copy_steps=40,
              copy_length=24, copy_window=12, recall_models=("Hawk",), recall_steps=400,
-             recall_length=16, recall_window=8, longer=(4,), text_models=("Transformer",),
+             recall_length=16, recall_window=8, longer=(4,), far=(), text_models=("Transformer",),
              text_blocks="A", text_width=32, text_steps=20, text_longer=4, text_windows=128)
 
 # %% ../../nbs/papers/recurrent/griffin_hawk.ipynb #338eff61
@@ -82,11 +87,30 @@ def warmup_cosine_adam(rate: float, steps: int) -> optax.GradientTransformation:
     schedule = optax.warmup_cosine_decay_schedule(0, rate, steps // 10, steps)
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
 
+# %% ../../nbs/papers/recurrent/griffin_hawk.ipynb #5a46b3fb
+class ConvolvedAttention(eqx.Module):
+    "Attention that sees x + y, with Griffin's convolution y of x: (T, width) → (T, width)."
+    conv_1d: TemporalConv
+    attention: LocalAttention
+
+    def __call__(self, x, state=None, reset=None, position=None):
+        "Outputs for a whole sequence and the state of the attention after it."
+        return self.attention(x + self.conv_1d(x, None, reset)[0], state, reset, position)
+
+
+def with_convolution(model: Griffin, *, key: Key[Array, ""]) -> Griffin:
+    "The Transformer with a convolution before the attention of each block; without decoding."
+    keys = jax.random.split(key, len(model.blocks))
+    mixers = [ConvolvedAttention(TemporalConv(model.config.width, key=k), block.temporal)
+              for block, k in zip(model.blocks, keys)]
+    return eqx.tree_at(lambda model: [block.temporal for block in model.blocks], model, mixers)
+
 # %% ../../nbs/papers/recurrent/griffin_hawk.ipynb #dd44fc23
-def make_griffin(config: GriffinConfig) -> Callable:
-    "How a run begins: a Griffin, and no statistics."
+def make_griffin(config: GriffinConfig, convolved: bool = False) -> Callable:
+    "How a run begins: a Griffin (with convolutions before its attention or not), no statistics."
     def make(hyper, *, key):
-        return Griffin(config, key=key), None
+        model = Griffin(config, key=key)
+        return with_convolution(model, key=jax.random.fold_in(key, 1)) if convolved else model, None
     return make
 
 
@@ -131,17 +155,17 @@ def recall_accuracy(models: PyTree, length: int) -> Float[Array, " R"]:
     x, y = recall_batch(256, length, key=jax.random.key(2))
 
     def of_one(model):
-        return accuracy(jax.vmap(partial(last_logits, model, n=1))(x), y)
+        return accuracy(jax.lax.map(partial(last_logits, model, n=1), x, batch_size=16), y)
 
     return eqx.filter_vmap(of_one)(models)
 
 # %% ../../nbs/papers/recurrent/griffin_hawk.ipynb #2f91ee21
 def text_problem(config: GriffinConfig, text: corpus.Corpus, *, length: int, batch: int,
-                 rate: float, steps: int) -> Problem:
+                 rate: float, steps: int, convolved: bool = False) -> Problem:
     "The next byte at every place of windows of `length` bytes; tested on 128 held-out windows."
     draw = partial(corpus.batch, length=length)
     test = jax.jit(draw, static_argnums=1)(text.test, 128, key=jax.random.key(3))
-    return Problem(make_griffin(config),
+    return Problem(make_griffin(config, convolved),
                    supervised(lambda key: draw(text.train, batch, key=key), forward=first_output),
                    lambda hyper: warmup_cosine_adam(rate, steps),
                    tested(test, {"test_loss": cross_entropy}, first_output))

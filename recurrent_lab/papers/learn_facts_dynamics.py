@@ -15,14 +15,15 @@ from jax import random
 from jaxtyping import Array, Float, Int
 
 from ..models import Griffin, GriffinConfig, transformer_like
-from ..tasks.biographies import (People, World, batch, marginal_entropy, people,
-                                             value_metrics, zipf_weights)
+from ..tasks.biographies import (People, World, batch, is_value, marginal_entropy,
+                                             people, value_metrics, zipf_weights)
 from ..training import Problem, State, next_token
 from ..training.losses import logits
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'make_world', 'asked_about', 'model_configs', 'old_weights', 'reading_weights',
-           'questions', 'facts_problem', 'marginal_entropies', 'in_units_of_entropy', 'first_below']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_world', 'asked_about', 'model_configs', 'old_weights', 'reading_weights',
+           'questions', 'facts_problem', 'doubts', 'told_apart', 'marginal_entropies', 'in_units_of_entropy',
+           'first_below']
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -36,18 +37,22 @@ class Config:
     individuals: tuple = (4_096, 16_384, 65_536, 262_144)
     strangers: int = 16_384; new: int = 16_384
     attributes: int = 6; values: int = 200; phrases: int = 25
-    alphas: tuple = (0.5, 1.0)
+    alphas: tuple = (0.2, 0.4, 0.6, 0.7, 0.8, 1.0)
     width: int = 512; depth: int = 8; heads: int = 8
     batch: int = 128; rate: float = 0.0004; decay: float = 0.1; steps: int = 20_000
     meet: int = 16_000; replay: tuple = (0.0, 0.5)
+    slower: tuple = (0.1,); rare: tuple = (0.1,)            # rate then, share of the new before
+    warm: int = 2_000; subset: tuple = (8_192,)             # steps with so many of the people, at first
     every: int = 400; asked: int = 1_024
 
 
 LAPTOP = dict(individuals=(128, 256, 512, 1024), strangers=512, new=128, attributes=3, values=16,
               phrases=4, width=32, depth=2, heads=2, batch=32, rate=0.004, steps=1600, meet=600,
-              every=40, asked=128)
-QUICK = dict(LAPTOP, models=("Transformer",), seeds=3, individuals=(128, 384), alphas=(0.5,),
-             steps=360, meet=260, every=20, replay=(0.0,), asked=64)
+              every=40, asked=128, alphas=(0.7, 1.0), warm=400, subset=())
+DESKTOP = dict(LAPTOP, individuals=(256, 512, 1024, 2048), alphas=Config.alphas,
+               steps=6000, meet=1500, every=100, subset=(256,))
+QUICK = dict(LAPTOP, models=("Transformer",), seeds=3, individuals=(128, 384), alphas=(),
+             steps=360, meet=260, every=20, replay=(0.0,), slower=(), rare=(), asked=64)
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #b64dedee
 def make_world(cfg: Config) -> World:
@@ -73,17 +78,18 @@ def model_configs(cfg: Config, world: World) -> dict[str, GriffinConfig]:
     return {"Transformer": transformer_like(griffin, context=world.length), "Griffin": griffin}
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #5437de31
-def old_weights(world: World, hyper: dict) -> Float[Array, " people"]:
-    "p_α: how often a run writes about each person before it meets new ones."
-    return zipf_weights(world, 0, hyper["individuals"], hyper["alpha"])
+def old_weights(world: World, hyper: dict, first: bool | Array = False) -> Float[Array, " people"]:
+    "p_α: how often a run writes about each person before it meets new ones; `first`, of the subset."
+    N = jnp.where(first, hyper["subset"], hyper["individuals"])
+    return zipf_weights(world, 0, N, hyper["alpha"])
 
 
 def reading_weights(cfg: Config, world: World, hyper: dict,
                     t: Int[Array, ""]) -> Float[Array, " people"]:
     "w_t: how often each person is written about at step `t`."
-    r = jnp.where(t < cfg.meet, 1.0, hyper["replay"])
+    r = jnp.where(t < cfg.meet, 1.0 - hyper["rare"], hyper["replay"])
     q = zipf_weights(world, world.people - cfg.new, world.people)
-    return r * old_weights(world, hyper) + (1 - r) * q
+    return r * old_weights(world, hyper, t < cfg.warm) + (1 - r) * q
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #06d9255e
 def questions(cfg: Config, world: World) -> Callable:
@@ -111,9 +117,24 @@ def facts_problem(cfg: Config, world: World, config: GriffinConfig) -> Problem:
         w = reading_weights(cfg, world, hyper, t)
         return batch(world, everyone, w, cfg.batch, key=key)
 
-    return Problem(make, next_token(read, partial(value_metrics, world)),
-                   lambda hyper: optax.adamw(cfg.rate, weight_decay=cfg.decay),
+    def optimizer(hyper):
+        rate = lambda t: cfg.rate * jnp.where(t < cfg.meet, 1.0, hyper["slower"])
+        return optax.adamw(rate, weight_decay=cfg.decay)
+
+    return Problem(make, next_token(read, partial(value_metrics, world)), optimizer,
                    questions(cfg, world))
+
+# %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #19941885
+def doubts(world: World, state: State, w: Float[Array, " people"], n: int = 512) -> Float[Array, " n"]:
+    "Mean entropy (nats) over the values of each of `n` biographies of people of weights `w`."
+    words = batch(world, state.aux, w, n, key=random.key(3))
+    p = jax.nn.softmax(logits(state.model, words)[:, :-1])
+    return jax.scipy.special.entr(p).sum(-1).mean(1, where=is_value(world, words[:, 1:]))
+
+
+def told_apart(less: Float[Array, " n"], more: Float[Array, " m"]) -> Float[Array, ""]:
+    "P(less < more) of a pair drawn at random, ties counted half: the area under the ROC curve."
+    return (less[:, None] < more).mean() + (less[:, None] == more).mean() / 2
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #a648fc6b
 def marginal_entropies(world: World, everyone: People, runs):
@@ -125,7 +146,7 @@ def marginal_entropies(world: World, everyone: People, runs):
         return {"H": marginal_entropy(world, everyone, old_weights(world, hyper)),
                 "H_known": marginal_entropy(world, everyone, old_weights(world, alike))}
 
-    hyper = {name: jnp.asarray(runs[name].to_numpy()) for name in ("individuals", "alpha")}
+    hyper = {name: jnp.asarray(runs[name].to_numpy()) for name in ("individuals", "subset", "alpha")}
     return pd.DataFrame(jax.vmap(both)(everyone, hyper)).rename_axis("run").reset_index()
 
 

@@ -13,13 +13,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from ..models import LRU, SequenceModel, ladder, recurrence_adamw
+from ..models import LRU, SequenceModel, recurrence_adamw, ring
 from ..tasks import digits, recall
 from ..training import Problem, State, supervised, tested
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'make_model', 'largest_radius', 'digits_problem', 'first_symbol', 'recall_problem',
-           'recall_rungs', 'state_growth', 'reached', 'gain', 'quoted_gain', 'bare_recall', 'draw_recall']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_model', 'largest_radius', 'digits_problem', 'first_symbol',
+           'recall_problem', 'recall_runs', 'state_growth', 'constant_gain', 'constant_growth', 'reached', 'gain',
+           'quoted_gain', 'bare_recall', 'draw_recall']
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -32,29 +33,35 @@ class Config:
     width: int = 512; state_size: int = 384; depth: int = 6; dropout: float = 0.1
     batch: int = 50; steps: int = 180_000; learning_rates: tuple = (0.004,); ring: tuple = (0.9, 0.999)
     rungs: tuple = ("dense tanh", "dense linear", "complex diagonal",
-                    "exponential", "stable exponential", "ring", "γ (LRU)")
+                    "exponential", "stable exponential", "ring", "γ (LRU)", "S5")
     large_rates: tuple = (0.016, 0.064)
     forms: tuple = ("complex diagonal", "exponential", "stable exponential")
     long_length: int = 16_384; long_batch: int = 32; long_steps: int = 250_000; long_rate: float = 0.004
     long_ring: tuple = (0.999, 0.9999)
-    long_rungs: tuple = ("stable exponential", "ring", "γ (LRU)", "γ, small phase")
+    long_rungs: tuple = ("stable exponential", "ring", "γ (LRU)", "γ, mean", "small phase, mean",
+                         "γ, small phase, mean", "ring, large rate", "exponential, large rate")
+    long_large_rate: float = 0.064
+    constant_radii: tuple = (0.9, 0.97, 0.99)
 
 
 LAPTOP = dict(seeds=5, width=16, state_size=32, depth=1, dropout=0.0, steps=500,
               learning_rates=(0.01, 0.03), large_rates=(0.03, 0.1), long_length=512, long_batch=16,
-              long_steps=500, long_rate=0.02, long_ring=(0.998, 0.9998))
+              long_steps=300, long_rate=0.02, long_ring=(0.998, 0.9998),
+              long_large_rate=0.1)
+DESKTOP = dict(LAPTOP, width=32, state_size=64, steps=2000, learning_rates=(0.003, 0.01, 0.03),
+               long_length=2048, long_steps=1000, long_ring=(0.999, 0.9999))
 QUICK = dict(LAPTOP, seeds=4, steps=150, learning_rates=(0.01,), large_rates=(0.1,), noise_seeds=1,
              rungs=("dense tanh", "γ (LRU)"), forms=("complex diagonal", "stable exponential"),
-             long_length=64, long_steps=20, long_rungs=("ring",))
+             long_length=64, long_steps=20, long_rungs=("ring",), constant_radii=(0.9,))
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #c42e9224
-def make_model(cfg: Config, rung: dict, inputs: int, classes: int, **options):
-    "How a run begins: a sequence model from `inputs` numbers a step to `classes`, and its running statistics."
-    layer = partial(LRU, cfg.width, cfg.state_size, **rung)
-
+def make_model(cfg: Config, layer, inputs: int, classes: int, **options):
+    """How a run begins: a sequence model from `inputs` numbers a step to `classes`, its recurrences
+    made by `layer(width, state_size, key=key)`, and its running statistics."""
     def make(hyper, *, key):
+        make_layer = partial(layer, cfg.width, cfg.state_size)
         return eqx.nn.make_with_state(SequenceModel)(inputs, classes, cfg.width, cfg.depth,
-                                                     make_layer=layer, key=key, **options)
+                                                     make_layer=make_layer, key=key, **options)
     return make
 
 
@@ -63,7 +70,7 @@ def largest_radius(state: State) -> Float[Array, ""]:
     return jnp.abs(jnp.stack([block.layer.eigenvalues() for block in state.model.blocks])).max()
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #7b0324a6
-def digits_problem(cfg: Config, rung: dict, radius: bool = False) -> Problem:
+def digits_problem(cfg: Config, layer, radius: bool = False) -> Problem:
     "The digits, pixel by pixel; with `radius` the largest |λ| is measured, too."
     data = digits.load()
     train_set = digits.sequences(data.train_x), data.train_y                    # (1442, 64, 1), (1442,)
@@ -73,31 +80,50 @@ def digits_problem(cfg: Config, rung: dict, radius: bool = False) -> Problem:
         measured = measures(state, hyper)
         return measured | {"radius": largest_radius(state)} if radius else measured
 
-    return Problem(make_model(cfg, rung, 1, 10, dropout=cfg.dropout),
+    return Problem(make_model(cfg, layer, 1, 10, dropout=cfg.dropout),
                    supervised(lambda key: digits.batch(train_set, cfg.batch, key=key)),
                    lambda hyper: recurrence_adamw(hyper["lr"], steps=cfg.steps), evaluate)
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #00afc73f
-def first_symbol(n: int, length: int, *, key: Key[Array, ""]) -> tuple[Float[Array, "n T 9"],
-                                                                       Int[Array, " n"]]:
-    "`n` sequences and the symbol, of four, that each begins with."
+def first_symbol(n: int, length: int, offset=0.0, *, key: Key[Array, ""]) -> tuple[
+        Float[Array, "n T 9"], Int[Array, " n"]]:
+    "`n` sequences and the symbol, of four, that each begins with; each has a mean of size `offset`."
     x, y = recall.batch(n, length=length, symbols=4, key=key)
-    return x, y[:, 0]
+    return x + offset * jax.random.normal(jax.random.fold_in(key, 1), (n, 1, 9)), y[:, 0]
 
 
-def recall_problem(cfg: Config, rung: dict) -> Problem:
-    "The first symbol of a sequence, answered after its last step."
-    draw = partial(first_symbol, length=cfg.long_length)
-    return Problem(make_model(cfg, rung, 9, 4, pool="last", dropout=0.0),
-                   supervised(lambda key: draw(cfg.long_batch, key=key)),
-                   lambda hyper: recurrence_adamw(hyper["lr"], steps=cfg.long_steps),
-                   tested(draw(256, key=jax.random.key(1))))
+def recall_problem(cfg: Config, form: str) -> Problem:
+    "The first symbol after the last step; a run has ring, largest phase, offset and rate of its own."
+    def make(hyper, *, key):
+        start = {name: hyper[name] for name in ("r_min", "r_max", "max_phase")}
+        layer = partial(LRU, form=form, normalize=form == "lru", **start)
+        return make_model(cfg, layer, 9, 4, pool="last", dropout=0.0)(hyper, key=key)
 
+    def loss(model, aux, hyper, t, *, key):
+        draw = lambda key: first_symbol(cfg.long_batch, cfg.long_length, hyper["offset"], key=key)
+        return supervised(draw)(model, aux, hyper, t, key=key)
 
-def recall_rungs(cfg: Config) -> dict[str, dict]:
-    "The rungs on the ring of the long task, and the LRU with small initial phases (section 4)."
-    small = ladder(*cfg.long_ring, max_phase=math.pi / 10)["γ (LRU)"]
-    return ladder(*cfg.long_ring) | {"γ, small phase": small}
+    def evaluate(state, hyper):
+        test = first_symbol(256, cfg.long_length, hyper["offset"], key=jax.random.key(1))
+        return tested(test)(state, hyper)
+
+    optimizer = lambda hyper: recurrence_adamw(hyper["lr"], steps=cfg.long_steps)
+    return Problem(make, loss, optimizer, evaluate)
+
+# %% ../../nbs/papers/recurrent/lru.ipynb #2556789a
+def recall_runs(cfg: Config):
+    "DataFrame, a run a row: rung, seed, form, ring, largest phase, offset and rate (section 3.4)."
+    import pandas as pd
+    on_ring = dict(r_min=cfg.long_ring[0], r_max=cfg.long_ring[1], max_phase=2 * math.pi, offset=0.0,
+                   lr=cfg.long_rate)
+    stable, lru, exponential = (on_ring | dict(form=form) for form in ("stable", "lru", "exp"))
+    mean, small, large = dict(offset=1.0), dict(max_phase=math.pi / 10), dict(lr=cfg.long_large_rate)
+    rungs = {"stable exponential": stable | dict(r_min=0.0, r_max=1.0), "ring": stable, "γ (LRU)": lru,
+             "γ, mean": lru | mean, "small phase, mean": stable | small | mean,
+             "γ, small phase, mean": lru | small | mean,
+             "ring, large rate": stable | large, "exponential, large rate": exponential | large}
+    return pd.DataFrame([{"rung": name, "seed": seed} | rungs[name]
+                         for name in cfg.long_rungs for seed in range(cfg.seeds)])
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #8bca502d
 def state_growth(r_min: float, r_max: float, normalize: bool, *, steps: int,
@@ -108,6 +134,21 @@ def state_growth(r_min: float, r_max: float, normalize: bool, *, steps: int,
     Bx = noise @ jax.lax.complex(layer.B_re, layer.B_im).T                      # (steps, 512)
     h = layer.states(layer.drive(noise), layer.init_state())                    # (steps, 512)
     return (jnp.abs(h) ** 2).mean(1) / (jnp.abs(Bx) ** 2).mean()
+
+# %% ../../nbs/papers/recurrent/lru.ipynb #fa61bcf9
+def constant_gain(r: float, max_phase: float) -> float:
+    "E|h_∞|² / E|B x|² for a constant input, |λ| = r and phases uniform in [0, max_phase]."
+    if max_phase >= math.pi: return 1 / (1 - r**2)                       # π or 2π, by symmetry
+    arc = math.atan((1 + r) / (1 - r) * math.tan(max_phase / 2))
+    return 2 * arc / (max_phase * (1 - r**2))
+
+
+def constant_growth(r: float, max_phase: float, *, steps: int, key: Key[Array, ""]) -> Float[Array, ""]:
+    "The same ratio, measured after `steps` steps of an input of one through 200,000 eigenvalues."
+    nu, theta = ring(200_000, r_min=r, r_max=r, max_phase=max_phase, key=key)
+    lam = jnp.exp(-nu) * jnp.exp(1j * theta)
+    h = jax.lax.fori_loop(0, steps, lambda _, h: lam * h + 1, jnp.zeros_like(lam))
+    return (jnp.abs(h) ** 2).mean()
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #e5cacf95
 def reached(table, by: str, names: tuple[str, ...]):

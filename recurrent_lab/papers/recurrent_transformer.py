@@ -25,8 +25,8 @@ from ..tasks import running_sum
 from ..training import Problem, first_output, supervised
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'LAYERS', 'Config', 'sums_problem', 'right_answers', 'accuracy_by_position', 'parameters',
-           'random_layers', 'in_tiles', 'by_steps', 'outputs_and_gradients', 'largest_gap', 'tiles_met',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'LAYERS', 'Config', 'sums_problem', 'right_answers', 'accuracy_by_position',
+           'parameters', 'random_layers', 'in_tiles', 'by_steps', 'outputs_and_gradients', 'largest_gap', 'tiles_met',
            'transformer_and_emulation', 'states_of_layer', 'network_and_emulation', 'parity_by_layer']
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #8512c2c2
@@ -38,7 +38,8 @@ class Config:
     "A layer, batch, steps and rates of the paper's 300M model; the other fields are ours."
     seeds: int = 5
     width: int = 1408; heads: int = 22
-    layers: tuple = ("recurrent", "recurrent, context 1", "Transformer")
+    layers: tuple = ("recurrent", "recurrent, context 1", "Transformer", "Transformer, 2 layers",
+                     "Transformer, 4 layers", "Transformer, 8 layers")
     moduli: tuple = (2, 5); length: int = 512; beyond: int = 4  # tested on `beyond` times `length`
     batch: int = 512; steps: int = 25_000; learning_rates: tuple = (0.001, 0.00316, 0.01)
     tokens: int = 512; depth: int = 12  # in tiles; of the Transformer that is emulated
@@ -46,23 +47,25 @@ class Config:
 
 
 LAPTOP = dict(width=32, heads=4, length=16, batch=32, steps=1500, learning_rates=(0.001, 0.003),
-              tokens=64, depth=3)
+              tokens=64, depth=3, layers=("recurrent", "recurrent, context 1", "Transformer",
+                                          "Transformer, 2 layers", "Transformer, 4 layers"))
+DESKTOP = dict(LAPTOP, length=32, steps=4000, layers=Config.layers)
 QUICK = dict(LAPTOP, layers=("recurrent",), moduli=(2,), length=8, beyond=2, steps=120,
              learning_rates=(0.003,), tokens=4, depth=1, large=(1e6,))
 
 # %% ../../nbs/papers/recurrent/recurrent_transformer.ipynb #e580fe8f
 LAYERS = {"recurrent": {}, "recurrent, context 1": {"context": 1},
           "Transformer": {"recurrent": False}}
+LAYERS |= {f"Transformer, {depth} layers": {"recurrent": False, "depth": depth} for depth in (2, 4, 8)}
 
 
 def sums_problem(cfg: Config, layer: str, p: int) -> Problem:
-    "Running sums modulo `p` by one layer of a kind, with Adam and clipped gradients."
-    options = {"context": cfg.beyond * cfg.length} | LAYERS[layer]
+    "Running sums modulo `p` by the layer, or the layers, of a kind, with Adam and clipped gradients."
+    options = {"context": cfg.beyond * cfg.length, "depth": 1} | LAYERS[layer]
     draw = partial(running_sum.batch, length=cfg.length, modulus=p)
 
     def make(hyper, *, key):
-        return RecurrentTransformer(p, width=cfg.width, depth=1, num_heads=cfg.heads,
-                                    **options, key=key), None
+        return RecurrentTransformer(p, width=cfg.width, num_heads=cfg.heads, **options, key=key), None
 
     def optimizer(hyper):
         return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(hyper["lr"]))

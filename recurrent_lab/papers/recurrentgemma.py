@@ -18,8 +18,8 @@ from jaxtyping import Array, Float, Int, UInt8
 from ..models import Griffin, GriffinConfig, cast, small_config, transformer_like
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'GEMMA', 'Config', 'state_formula', 'cache_formula', 'state_bytes', 'small_gemma', 'decode',
-           'decoding_time', 'parallel_and_stepwise', 'compressed_loss']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'GEMMA', 'Config', 'state_formula', 'cache_formula', 'state_bytes', 'small_gemma',
+           'decode', 'decoding_time', 'parallel_and_stepwise', 'rounding_by_place', 'compressed_loss']
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -37,6 +37,8 @@ class Config:
 
 LAPTOP = dict(blocks="RRA", width=64, heads=2, window=32, length=128, batch=8, steps=500,
               rate=0.004, positions=(64, 1024, 16_384, 65_536))
+DESKTOP = dict(LAPTOP, blocks="RRARRA", width=128, heads=4, window=64, length=256, steps=4000,
+               rate=0.002)                                     # about a million parameters
 QUICK = dict(LAPTOP, seeds=2, blocks="RA", width=32, length=64, steps=120, read=(8192,),
              positions=(256,))
 
@@ -103,6 +105,14 @@ def parallel_and_stepwise(model: Griffin, x: Int[Array, " T"]) -> tuple[Float[Ar
         return state, logits
 
     return model(x)[0], jax.lax.scan(step, model.init_state(), x)[1]
+
+
+@eqx.filter_jit
+def rounding_by_place(model: Griffin, x: Int[Array, "n T"]) -> Float[Array, " T"]:
+    "The mean distance of the logits in bfloat16 from those in float32, at each place of n texts."
+    both = model, cast(model, jnp.bfloat16)
+    exact, rounded = (jax.vmap(lambda one, m=m: m(one)[0])(x) for m in both)            # (n, T, V)
+    return abs(rounded.astype(jnp.float32) - exact).mean((0, 2))
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #90e700e8
 def compressed_loss(data: UInt8[np.ndarray, " bytes"], compress: Callable) -> float:

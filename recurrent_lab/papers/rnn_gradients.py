@@ -5,13 +5,15 @@
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #85d286b1
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax, random
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from ..models import pascanu_network
 from ..models.rnn import RNN
@@ -20,8 +22,9 @@ from ..tasks import temporal_order
 from ..training import Problem, accuracy, cross_entropy, penalized, supervised, tested
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'X_0', 'TARGET', 'Config', 'network_with_bound', 'back_in_time', 'error', 'landscape', 'wall',
-           'wall_gradient', 'clipped_sgd', 'descend', 'order_problem', 'omega_of', 'accuracy_of', 'best_accuracy',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'X_0', 'TARGET', 'Config', 'network_with_bound', 'back_in_time', 'error', 'landscape',
+           'wall', 'wall_gradient', 'clipped_sgd', 'descend', 'squared_omega', 'batch_omega', 'last_step',
+           'answer_at_end', 'order_batch', 'order_problem', 'omega_of', 'accuracy_of', 'best_accuracy',
            'accuracy_figure']
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #8512c2c2
@@ -37,14 +40,21 @@ class Config:
     lengths_tanh: tuple = (50, 100, 150, 200); lengths_sigmoid: tuple = (50, 100, 150, 200)
     updates: int = 5_000_000; test: int = 10_000           # test sequences
     lrs: tuple = (0.01,); sweep_updates: int = 5_000_000   # for clipping alone
+    omegas: tuple = (4.0,); squared_omegas: tuple = (2.0,) # weights: of eq. 9, of the authors' code
+    omega_updates: int = 5_000_000
+    mixed: tuple = (50, 200); mixed_updates: int = 5_000_000  # a length for each batch, from ... to
     beyond: tuple = (1000, 5000)                           # lengths to generalise to
 
 
 LAPTOP = dict(lr_tanh=0.1, lr_sigmoid=0.3, lengths_tanh=(20, 50), lengths_sigmoid=(10, 20),
               updates=2000, test=500, lrs=(0.01, 0.03, 0.1, 0.3), sweep_updates=1500,
-              beyond=(100, 1000))
+              omegas=(1.0, 4.0, 16.0), squared_omegas=(0.25, 1.0, 4.0), omega_updates=1000,
+              mixed=(10, 30), mixed_updates=2000, beyond=(40, 100, 1000))
+DESKTOP = dict(LAPTOP, seeds=3, updates=20_000, sweep_updates=20_000, test=2000, omega_updates=20_000,
+               lengths_tanh=(20, 50, 100), mixed=(20, 100), mixed_updates=100_000,
+               beyond=(200, 1000, 5000))
 QUICK = dict(LAPTOP, seeds=3, lengths_tanh=(20,), lengths_sigmoid=(10,), updates=800, test=200,
-             lrs=(0.3,), sweep_updates=600, beyond=(100,))
+             lrs=(0.3,), sweep_updates=600, omegas=(), squared_omegas=(), mixed=(), beyond=(100,))
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #f7755ee7
 def network_with_bound(kind: str, size: int, bound: float, *, key: Key[Array, ""]) -> RNN:
@@ -119,21 +129,68 @@ def descend(theta: Float[Array, "2"], threshold: float, steps: int,
     return jnp.concatenate([theta[None], path])
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #75526276
-def order_problem(cfg: Config, kind: str, length: int, with_omega: bool = True) -> Problem:
-    "Temporal order of one length; a run has its `lr`, `threshold` and, if there is Ω, `omega`."
+def squared_omega(layer: RNN, x: Float[Array, "T N"],
+                  delta: Float[Array, "T N"]) -> Float[Array, "T-1"]:
+    "Ω_1 ... Ω_{T-1} as in the authors' code, (ρ² - 1)²; otherwise as `gradient_flow.omega`."
+    x, delta = lax.stop_gradient((x[:-1], delta[1:]))
+    before, after = (delta**2).sum(-1), (gradient_flow.pull_back(layer, x, delta) ** 2).sum(-1)
+    there = before > 1e-20
+    return jnp.where(there, (after / jnp.where(there, before, 1) - 1) ** 2, 0)
+
+
+def batch_omega(model: PyTree, u: Float[Array, "B T 6"], y: Int[Array, " B"],
+                omega: Callable) -> Float[Array, ""]:
+    "Ω of sequences that may end before T (inputs zero from there on), mean over steps and batch."
+    def one(u, y):
+        n = last_step(u)
+        x, delta = gradient_flow.state_gradients(
+            lambda x: cross_entropy(model.readout(model.layer.activation(x[n])), y), model.layer, u)
+        return omega(model.layer, x, delta).sum() / n
+    return jax.vmap(one)(u, y).mean()
+
+# %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #fd9762a3
+def last_step(u: Float[Array, "T 6"]) -> Int[Array, ""]:
+    "The last step, counted from 0, of a sequence that is one-hot, and zero after its end."
+    return u.sum().astype(int) - 1
+
+
+def answer_at_end(model: PyTree, u: Float[Array, "T 6"], aux: None, key) -> tuple[Array, None]:
+    "The network's answer after the last step of a sequence that may end before T."
+    return model.readout(model.layer(u)[0][last_step(u)]), aux
+
+
+def order_batch(n: int, shortest: int, longest: int, *,
+                key: Key[Array, ""]) -> tuple[Float[Array, "n T 6"], Int[Array, " n"]]:
+    "`n` sequences of one random length between the two, zero from there to T = `longest`."
+    if shortest == longest:
+        return temporal_order.batch(n, length=longest, key=key)
+    k_length, k_1, k_2, k_letters, k_noise = random.split(key, 5)
+    T = random.randint(k_length, (), shortest, longest + 1)
+    t1 = random.randint(k_1, (n,), T // 10, 2 * T // 10)
+    t2 = random.randint(k_2, (n,), 4 * T // 10, 5 * T // 10)
+    letters, rows = random.randint(k_letters, (n, 2), 0, 2), jnp.arange(n)
+    tokens = random.randint(k_noise, (n, longest), 2, 6)
+    tokens = tokens.at[rows, t1].set(letters[:, 0]).at[rows, t2].set(letters[:, 1])
+    u = jax.nn.one_hot(tokens, 6) * (jnp.arange(longest) < T)[:, None]
+    return u, 2 * letters[:, 0] + letters[:, 1]
+
+# %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #9f6f1f01
+def order_problem(cfg: Config, kind: str, shortest: int, longest: int,
+                  omega: Callable | None = gradient_flow.omega) -> Problem:
+    "Temporal order, a length for each batch; a run has its `lr`, `threshold` and `omega`, if any."
     def draw(key):
-        return temporal_order.batch(cfg.batch, length=length, key=key)
+        return order_batch(cfg.batch, shortest, longest, key=key)
 
     def make(hyper, *, key):
         return pascanu_network(6, cfg.size, 4, init=kind, key=key), None
 
     def penalty(model, aux, hyper, t, *, key):
         u, y = draw(random.split(key)[0])                        # the batch of `supervised`
-        return hyper["omega"] * gradient_flow.mean_omega(model, u, cross_entropy, y)
+        return hyper["omega"] * batch_omega(model, u, y, omega)
 
-    loss = supervised(draw)
-    test = temporal_order.batch(cfg.test, length=length, key=random.key(1))
-    return Problem(make, penalized(loss, penalty) if with_omega else loss,
+    loss = supervised(draw, forward=answer_at_end)
+    test = order_batch(cfg.test, longest, longest, key=random.key(1))
+    return Problem(make, penalized(loss, penalty) if omega else loss,
                    lambda hyper: clipped_sgd(hyper["lr"], hyper["threshold"]), tested(test))
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #363c7d02

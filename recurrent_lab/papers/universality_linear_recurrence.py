@@ -18,12 +18,13 @@ from jaxtyping import Array, Complex, Float, Inexact, Key
 from ..models import LinearMemory, recurrence_labels, ring
 from ..probes import memory
 from ..tasks import digits
-from ..training import Problem, first_output, supervised, tested, unexplained_variance
+from ..training import (Problem, State, first_output, supervised, tested,
+                                    unexplained_variance)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'PRECISIONS', 'Config', 'ring_eigenvalues', 'radius_errors', 'read_back', 'spectra', 'conditioning',
-           'size_errors', 'past_inputs', 'best_causal_affine', 'spread_real', 'make_memory', 'readout_problem',
-           'readout_sizes', 'by_seed', 'ratio']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'PRECISIONS', 'Config', 'ring_eigenvalues', 'radius_errors', 'read_back', 'spectra',
+           'conditioning', 'size_errors', 'equal_states', 'decoder_problem', 'left_by_decoder', 'past_inputs',
+           'best_causal_affine', 'spread_real', 'make_memory', 'readout_problem', 'readout_sizes', 'by_seed', 'ratio']
 
 # %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -42,16 +43,20 @@ class Config:
     states: tuple = (2, 4, 8, 16, 32, 64)
     real_states: tuple = (2, 4, 8, 16, 32, 64)
     width: int = 256             # D, the hidden layer of the MLP
-    widths: tuple = (2, 8, 32, 128)
+    widths: tuple = (4, 8, 16, 32, 64, 128, 512)
     steps: int = 20_000
+    decoder_length: int = 32     # T of the inputs that a learned decoder reads back
+    decoder_steps: int = 20_000
     batch: int = 64
     learning_rate: float = 0.01
 
 
 LAPTOP = dict(seeds=5, control_length=16, states=(2, 4, 8, 16, 32), real_states=(2, 8, 32),
-              width=64, widths=(2, 4, 16), steps=1000, batch=32)
+              width=64, widths=(4, 16, 512), steps=1000, batch=32, decoder_steps=2000)
+DESKTOP = dict(LAPTOP, states=(2, 4, 8, 16, 32, 64), widths=(4, 8, 16, 32, 128, 256, 512),
+               steps=20_000, batch=64, decoder_steps=20_000)
 QUICK = dict(LAPTOP, radii=(1.0, 0.8, 0.5), lengths=(8, 64), reading_sizes=(4, 16, 64),
-             states=(2, 32), real_states=(), width=32, widths=(), steps=300)
+             states=(2, 32), real_states=(), width=32, widths=(), steps=300, decoder_steps=500)
 
 # %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #17044bbf
 PRECISIONS = {"double": (jnp.complex128, jnp.float64), "single": (jnp.complex64, jnp.float32)}
@@ -83,17 +88,19 @@ def read_back(x: Float[Array, " T"], radius: float) -> dict[str, Float[np.ndarra
     return found
 
 # %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #3114004c
-def spectra(n: int, *, key: Key[Array, ""]) -> dict[str, Inexact[Array, " n"]]:
-    "`n` eigenvalues of each of four kinds, by name."
+def spectra(n: int, *, key: Key[Array, ""]) -> dict[str, Inexact[Array, " _"]]:
+    "`n` eigenvalues of each of six kinds, and `n / 2` complex ones, by name."
     k_ring, k_sign, _ = random.split(key, 3)
-    lam = ring_eigenvalues(n, key=k_ring)
+    lam, spread = ring_eigenvalues(n, key=k_ring), jnp.exp(-jnp.geomspace(1e-3, 1.0, n))
     return {"roots of unity": memory.roots_of_unity(n), "complex, ring [0.9, 1]": lam,
+            "complex, half as many": ring_eigenvalues(n // 2, key=k_ring),
             "real, ring [0.9, 1]": random.rademacher(k_sign, (n,)) * jnp.abs(lam),
+            "real, log-spaced": spread, "real, log-spaced, signed": spread * (-1.0) ** jnp.arange(n),
             "real, Chebyshev": memory.chebyshev_points(n)}
 
 
 def conditioning(n: int, seed: int) -> list[dict]:
-    """A row for each kind of `n` eigenvalues: the condition number of the map from `n` inputs to
+    """A row for each kind of `spectra(n)`: the condition number of the map from `n` inputs to
     the state, and the relative error of white inputs read back. In 64-bit mode."""
     key = random.key(seed)
     x = random.normal(random.split(key, 3)[2], (n,))
@@ -111,6 +118,35 @@ def size_errors(n: int, length: int, dimension: int, *, key: Key[Array, ""]) -> 
     basis = jnp.linalg.qr(random.normal(k_basis, (length, dimension)))[0]           # (T, P)
     return {"arbitrary": memory.reconstruction_error(lam, x),
             "from a subspace": memory.reconstruction_error(lam, basis @ (basis.T @ x), basis)}
+
+# %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #8f8673c9
+def equal_states(n: int, seed: int) -> dict[str, Float[np.ndarray, "n n"]]:
+    "S V by kind: `n` inputs to `n` real numbers, rows of norm one. In 64-bit mode."
+    kinds = spectra(n, key=random.key(seed))
+    maps = {kind: memory.state_map(lam, n) for kind, lam in kinds.items()}
+    return {kind: V / np.linalg.norm(V, axis=1, keepdims=True)
+            for kind, V in maps.items() if len(V) == n}
+
+
+def decoder_problem(cfg: Config, maps: Float[Array, "K S T T"]) -> Problem:
+    "A linear decoder of the states that the map of the run's `kind` and `draw` makes of white noise."
+    T, decay = maps.shape[-1], optax.cosine_decay_schedule(cfg.learning_rate, cfg.decoder_steps)
+
+    def make(hyper, *, key):
+        return jnp.zeros((T, T)), maps[hyper["kind"], hyper["draw"]]
+
+    def loss(W, SV, hyper, t, *, key):
+        x = random.normal(key, (cfg.batch, T))
+        value = ((x - x @ SV.T @ W.T) ** 2).mean()
+        return value, (SV, {"loss": value})
+
+    return Problem(make, loss, lambda hyper: optax.adam(decay), left_by_decoder)
+
+
+def left_by_decoder(state: State, hyper: dict) -> dict[str, Float[Array, ""]]:
+    "The share of the variance of white noise that the decoder leaves unexplained."
+    W, SV = state.model, state.aux
+    return {"error": ((jnp.eye(len(W)) - W @ SV) ** 2).sum() / len(W)}
 
 # %% ../../nbs/papers/recurrent/universality_linear_recurrence.ipynb #77192809
 def past_inputs(x: Float[Array, "n T m"], t: int) -> Float[np.ndarray, "n F"]:
