@@ -64,6 +64,16 @@ def close(a, b, tolerance=1e-4):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (0.1 + np.abs(b[np.isfinite(b)]).max(initial=0)))
 
 
+def resets_drop_nan(call, arrays, x, start, reset, at):
+    "What comes after the last reset, outputs and state, is the same bit for bit with NaN or ∞ in the state and the documents before."
+    y, end = call(arrays, x, start, reset)
+    for bad in (np.nan, np.inf):
+        lost = jax.tree.map(lambda s: s * bad if jnp.issubdtype(s.dtype, jnp.inexact) else s, start)
+        for wrong, state in ((x.at[at - 1].set(bad), start), (x.at[:at].set(bad), start), (x, lost)):
+            mine, after = call(arrays, wrong, state, reset)
+            assert all(map(np.array_equal, jax.tree.leaves((mine[at:], after)), jax.tree.leaves((y[at:], end))))
+
+
 def apart(layer):
     "The arrays of a layer, and what makes a layer of them."
     arrays, rest = eqx.partition(layer, eqx.is_array)
@@ -107,6 +117,7 @@ def test_protocol(name, T=24, size=8):
     chunks, documents = in_pieces(call, arrays, x, start, begin, size)
     close(whole, chunks); close(packed, documents)
     close(call(arrays, x[:0], start), (x[:0], start))
+    if name != "recurrent Transformer" and name != "Transformer": resets_drop_nan(call, arrays, x, start, reset, 2 * size)
 
 
 @pytest.mark.parametrize("name", BY_GRADIENT)
@@ -142,6 +153,7 @@ def test_protocol_with_gradients_and_batches_in_float64(name, T=12, size=4):
     close(mine, exact); close(my_gradient, exact_gradient, 1e-3)
     for i in range(2): close(jax.tree.map(lambda leaf: leaf[i], mine), in_pieces(call, arrays, x[i], start, begin, size)[i])
     close(call(arrays, x[0, :0], start), (x[0, :0], start))
+    resets_drop_nan(call, arrays, x[1], start, reset[1], 2 * size)
 
 
 @pytest.mark.parametrize("name", NEW)
