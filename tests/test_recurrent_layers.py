@@ -19,6 +19,7 @@ from recurrent_lab.models.lru import LRU, Form
 from recurrent_lab.models.mamba2 import Mamba2
 from recurrent_lab.models.minimal_rnn import MinGRU, MinLSTM
 from recurrent_lab.models.mlstm import MLSTM
+from recurrent_lab.models.recurrence import linear_recurrence
 from recurrent_lab.models.recurrent_transformer import RecurrentTransformerLayer
 from recurrent_lab.models.rglru import RGLRU, TemporalConv
 from recurrent_lab.models.rnn import RNN, Init
@@ -198,3 +199,10 @@ def test_a_recurrence_knows_its_own(name, own, rest):
 @pytest.mark.parametrize("name", ["attention", "convolution", "Transformer"])
 def test_what_is_no_recurrence_is_told(name):
     with pytest.raises(ValueError, match="no recurrence"): recurrence_labels(LAYERS[name])
+
+
+def test_what_would_be_lost_is_refused():
+    with pytest.raises(TypeError, match="h0 is complex"): linear_recurrence(np.ones(2), np.ones((3, 2)), 1j * np.ones(2))
+    with pytest.raises(ValueError, match="max_phase must be from 0 on, in radians, given -1"): LRU(4, 6, max_phase=-1, key=random.key(0))
+    both_ways = eqx.filter_eval_shape(lambda: LRU(4, 6, bidirectional=True, key=random.key(0))(jnp.zeros((0, 4)))[0])
+    assert both_ways.shape == (0, 4)
