@@ -26,6 +26,7 @@ from recurrent_lab.runner.execute import CellFailed
 from recurrent_lab.runner.run import plan
 from recurrent_lab.study import Study, claims, every, results, within
 from recurrent_lab.study.files import alone, put
+from recurrent_lab.training import chunk
 from recurrent_lab.training.checkpoint import read, restore, save
 
 SEED = int(os.environ.get("MISUSE_SEED", "0"))
@@ -248,6 +249,27 @@ def test_a_damaged_checkpoint_is_refused_by_name_or_harmless(tmp_path):
     path.unlink()
     path.mkdir()
     with pytest.raises(ValueError, match="Is a directory"): read(path)
+
+
+def test_a_crafted_checkpoint_of_a_population_is_refused_by_name(tmp_path):
+    "Its checksums are right: header and arrays say what no training can have written."
+    path, about, chance = tmp_path / "run.npz", {"metrics": ["loss", "error"]}, random.Random(SEED)
+    fresh = chunk.begin(np.zeros((3, 4)), 3)
+    good = fresh._replace(steps=(5, 10), log=(np.ones((3, 2)),) * 2, ended_at=np.array([0, 7, 10]), failed_by=np.array([-1, 1, -1]))
+    chunk.keep(path, good, about)
+    parts = read(path).arrays
+    assert chunk.resume(path, fresh, about, 10).steps == (5, 10)
+    bad = {"steps": [(5, 5), (10, 5), (0, 5), (-5, 5), (5, 2**40), (5.0, 10.0), (5,), (), 5, ((5, 10),)], "log": [np.ones((3, 3, 2)), np.ones((2, 3)), np.ones(()), np.ones((2, 3, 2), int)],
+           "ended_at": [(0, 7, 11), (-1, 7, 10), (0, 0, 10), (0., 7., 10.)], "failed_by": [(-1, 2, -1), (-2, 1, -1), (0, 1, -1)]}
+    for name, value in ((name, value) for name in bad for value in bad[name]):
+        save(path, chunk.Progress(**parts | {name: np.array(value)}), **about)
+        with pytest.raises(ValueError, match="Nothing was overwritten") as error: chunk.resume(path, fresh, about, 10)
+        assert str(path) in str(error.value), (name, value)
+    for _ in range(2 * CASES):
+        save(path, chunk.Progress(**parts), **(content := twisted({"rows": 2} | about, chance)))
+        if content.get("metrics") == about["metrics"]: assert chunk.resume(path, fresh, about, 10).steps == (5, 10)
+        else:
+            with pytest.raises(ValueError, match="belongs to another population: metrics"): chunk.resume(path, fresh, about, 10)
 
 
 # ---- killed, full, two at once: in a process that imports once and forks its writers

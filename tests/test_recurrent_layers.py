@@ -19,6 +19,7 @@ from recurrent_lab.models.lru import LRU, Form
 from recurrent_lab.models.mamba2 import Mamba2
 from recurrent_lab.models.minimal_rnn import MinGRU, MinLSTM
 from recurrent_lab.models.mlstm import MLSTM
+from recurrent_lab.models.recurrence import linear_recurrence
 from recurrent_lab.models.recurrent_transformer import RecurrentTransformerLayer
 from recurrent_lab.models.rglru import RGLRU, TemporalConv
 from recurrent_lab.models.rnn import RNN, Init
@@ -64,6 +65,16 @@ def close(a, b, tolerance=1e-4):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * (0.1 + np.abs(b[np.isfinite(b)]).max(initial=0)))
 
 
+def resets_drop_nan(call, arrays, x, start, reset, at):
+    "What comes after the last reset, outputs and state, is the same bit for bit with NaN or ∞ in the state and the documents before."
+    y, end = call(arrays, x, start, reset)
+    for bad in (np.nan, np.inf):
+        lost = jax.tree.map(lambda s: s * bad if jnp.issubdtype(s.dtype, jnp.inexact) else s, start)
+        for wrong, state in ((x.at[at - 1].set(bad), start), (x.at[:at].set(bad), start), (x, lost)):
+            mine, after = call(arrays, wrong, state, reset)
+            assert all(map(np.array_equal, jax.tree.leaves((mine[at:], after)), jax.tree.leaves((y[at:], end))))
+
+
 def apart(layer):
     "The arrays of a layer, and what makes a layer of them."
     arrays, rest = eqx.partition(layer, eqx.is_array)
@@ -107,6 +118,7 @@ def test_protocol(name, T=24, size=8):
     chunks, documents = in_pieces(call, arrays, x, start, begin, size)
     close(whole, chunks); close(packed, documents)
     close(call(arrays, x[:0], start), (x[:0], start))
+    if name != "recurrent Transformer" and name != "Transformer": resets_drop_nan(call, arrays, x, start, reset, 2 * size)
 
 
 @pytest.mark.parametrize("name", BY_GRADIENT)
@@ -142,6 +154,7 @@ def test_protocol_with_gradients_and_batches_in_float64(name, T=12, size=4):
     close(mine, exact); close(my_gradient, exact_gradient, 1e-3)
     for i in range(2): close(jax.tree.map(lambda leaf: leaf[i], mine), in_pieces(call, arrays, x[i], start, begin, size)[i])
     close(call(arrays, x[0, :0], start), (x[0, :0], start))
+    resets_drop_nan(call, arrays, x[1], start, reset[1], 2 * size)
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -186,3 +199,10 @@ def test_a_recurrence_knows_its_own(name, own, rest):
 @pytest.mark.parametrize("name", ["attention", "convolution", "Transformer"])
 def test_what_is_no_recurrence_is_told(name):
     with pytest.raises(ValueError, match="no recurrence"): recurrence_labels(LAYERS[name])
+
+
+def test_what_would_be_lost_is_refused():
+    with pytest.raises(TypeError, match="h0 is complex"): linear_recurrence(np.ones(2), np.ones((3, 2)), 1j * np.ones(2))
+    with pytest.raises(ValueError, match="max_phase must be from 0 on, in radians, given -1"): LRU(4, 6, max_phase=-1, key=random.key(0))
+    both_ways = eqx.filter_eval_shape(lambda: LRU(4, 6, bidirectional=True, key=random.key(0))(jnp.zeros((0, 4)))[0])
+    assert both_ways.shape == (0, 4)

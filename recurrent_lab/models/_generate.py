@@ -50,7 +50,10 @@ def prefill(
     lengths = np.array([len(prompt) for prompt in prompts])
     if not lengths.size or not lengths.min():
         raise ValueError(f"every prompt needs at least one token; given lengths {lengths.tolist()}")
+    if chunk < 1: raise ValueError(f"chunk must be at least 1, given {chunk}")
     given, V = np.concatenate([np.asarray(prompt) for prompt in prompts]), len(model.input_embedding)
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"tokens must be integers, a row for each prompt; given {given.dtype} {given.shape}")
     if not (0 <= given.min() and given.max() < V):
         raise ValueError(f"tokens must be in [0, {V}), given {given.min()} to {given.max()}")
     size = min(chunk, 1 << int(lengths.max() - 1).bit_length())
@@ -101,8 +104,9 @@ def stream(
     chunk: int = 512,  # tokens of the prompts read at a time
     key: PRNGKeyArray | None = None,  # None: always the most likely token
 ) -> Iterator[Int[np.ndarray, "B every"]]:  # the next tokens of each sequence; -1 after its stop
-    "Tokens as they are drawn. ValueError says which option cannot be."
-    if temperature <= 0: raise ValueError(f"temperature must be positive, given {temperature} (no key: greedy)")
+    "Tokens as they are drawn. ValueError says which option cannot be, or that the logits are not finite."
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"temperature must be positive and finite, given {temperature} (no key: greedy)")
     if top_k is not None and top_k < 1: raise ValueError(f"top_k must be at least 1, given {top_k}")
     if top_p is not None and not 0 < top_p <= 1: raise ValueError(f"top_p must be in (0, 1], given {top_p}")
     if every < 1: raise ValueError(f"every must be at least 1, given {every}")
@@ -113,6 +117,8 @@ def stream(
     for at in range(0, steps, every):
         where = jnp.asarray(at)
         tokens, logits, state, done = _decode(model, logits, state, done, where, key, stop, every, options)
+        if not jnp.isfinite(logits).all():
+            raise ValueError(f"after {at} to {at + every} tokens the logits are not finite: are the weights?")
         yield np.asarray(tokens)[:, : steps - at]
         if done.all(): return
 

@@ -56,18 +56,28 @@ def local_attention(
     B = min(T, max(16, min(w // 4, 64)))                                        # queries in a block
     W = -(-w // B) * B                                                          # rows of keys before it
     n = -(-T // B)
-    k, v, k_document = (_padded(u, W - past, n * B - T) for u in (k, v, k_document))
-    q, q_document = (_padded(u, 0, n * B - T) for u in (q, q_document))
+    q, q_lost = _finite(q)
+    (k, k_lost), (v, v_lost) = _finite(k), _finite(v)
+    k, v, k_document, k_lost = (_padded(u, W - past, n * B - T) for u in (k, v, k_document, k_lost | v_lost))
+    q, q_document, q_lost = (_padded(u, 0, n * B - T) for u in (q, q_document, q_lost))
     back = jnp.arange(B)[:, None] + W - jnp.arange(W + B)                   # (B, W+B): how far back a key lies
     seen = (0 <= back) & (back <= w)
 
     @jax.checkpoint
     def block(start):
         part = lambda v, size: lax.dynamic_slice_in_dim(v, start, size)
-        same = part(q_document, B)[:, None] == part(k_document, W + B)
-        return _attend(part(q, B), part(k, W + B), part(v, W + B), seen & same)
+        own = seen & (part(q_document, B)[:, None] == part(k_document, W + B))
+        y = _attend(part(q, B), part(k, W + B), part(v, W + B), own)
+        lost = part(q_lost, B) | (own & part(k_lost, W + B)).any(1)
+        return jnp.where(lost[:, None, None], jnp.nan, y)
 
     return lax.map(block, B * jnp.arange(n)).reshape(n * B, *q.shape[1:])[:T]
+
+
+def _finite(rows):
+    "Rows with zeros where they are not finite, and where: 0 · NaN is NaN, also of a key that is not seen."
+    lost = ~jnp.isfinite(rows).all(tuple(range(1, rows.ndim)))
+    return jnp.where(jnp.expand_dims(lost, tuple(range(1, rows.ndim))), 0, rows), lost
 
 
 def _padded(rows, before, after):

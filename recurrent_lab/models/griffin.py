@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from .attention import AttentionState, LocalAttention
 from .griffin_config import GriffinConfig
 from .griffin_names import FLAX, HUGGING_FACE, TORCH, nested, paths, read, written
-from .positionwise import GatedMLP, Linear, RMSNorm
+from .positionwise import GatedMLP, Linear, RMSNorm, embedding
 from .rglru import RGLRU, RGLRUState, TemporalConv
 
 # %% auto #0
@@ -134,9 +134,19 @@ class Griffin(eqx.Module):
         "The state before the first token: one per block."
         return [block.init_state() for block in self.blocks]
 
+    def check(self, state: list) -> None:
+        "ValueError if a state has not the shapes of this model's."
+        shapes = lambda tree: {jax.tree_util.keystr(at): jnp.shape(leaf)
+                               for at, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+        given, own = shapes(state), shapes(jax.eval_shape(self.init_state))
+        for at in own | given:
+            if given.get(at) != own.get(at):
+                raise ValueError(f"the state is another model's: state{at} has shape "
+                                 f"{given.get(at, 'none')}, this model's has {own.get(at, 'none')}")
+
     def embed(self, tokens: Int[Array, "*T"]) -> Float[Array, "*T D"]:
         "Embeddings of the tokens."
-        x = self.input_embedding[tokens]
+        x = embedding(self.input_embedding, tokens)
         if not self.config.embeddings_scale_by_sqrt_dim: return x
         return x * jnp.asarray(math.sqrt(self.config.width), jnp.bfloat16).astype(x.dtype)
 
@@ -154,6 +164,7 @@ class Griffin(eqx.Module):
         remat: bool = False,  # keep only what enters a block, and compute the rest again in the backward pass
     ) -> tuple[Float[Array, "T D"], list]:
         "What the last block puts out, and the state after it."
+        if state is not None: self.check(state)
         x, states = self.embed(tokens), []                                      # (T, D)
         reset = None if segment_pos is None else segment_pos == 0
         for i, block in enumerate(self.blocks):
@@ -176,8 +187,9 @@ class Griffin(eqx.Module):
 
     def step(self, token: Int[Array, ""], state: list) -> tuple[Float[Array, "V"], list]:
         "One token and the state → logits and the next state."
+        self.check(state)
         x, states = self.embed(token), []
-        for block, before in zip(self.blocks, state):
+        for block, before in zip(self.blocks, state, strict=True):
             x, after = block.step(x, before)
             states.append(after)
         return self.logits(x), states

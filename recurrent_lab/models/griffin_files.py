@@ -44,16 +44,22 @@ def _restored(path):
     orbax = _package("orbax.checkpoint")
     checkpointer = orbax.PyTreeCheckpointer()
     as_numpy = lambda _: orbax.RestoreArgs(restore_type=np.ndarray)
-    tree = checkpointer.metadata(path).item_metadata.tree
-    return checkpointer.restore(path, restore_args=jax.tree.map(as_numpy, tree))
+    try:
+        tree = checkpointer.metadata(path).item_metadata.tree
+        return checkpointer.restore(path, restore_args=jax.tree.map(as_numpy, tree))
+    except Exception as e:                                  # what is no whole folder fails in many ways
+        raise ValueError(f"{path} holds no .safetensors, and it cannot be read as an Orbax folder "
+                         f"({type(e).__name__}: {str(e)[:200]})") from e
 
 
 def _named(files):
     "Name → array, from all the files."
     weights, error = {}, _package("safetensors").SafetensorError
     for file in files:
-        try: weights |= _package("safetensors.numpy").load_file(file)
+        try: here = _package("safetensors.numpy").load_file(file)
         except error as e: raise ValueError(f"{file} is no complete safetensors file: {e}") from e
+        if twice := sorted(weights.keys() & here): raise ValueError(f"{file}: {twice[0]} is in another file too")
+        weights |= here
     return weights
 
 

@@ -91,7 +91,8 @@ def written(model: PyTree, dialect: Dialect) -> dict[str, Any]:
 def read(template: PyTree, weights: Mapping[str, Any], dialect: Dialect) -> PyTree:
     """A model of the template's structure (shapes are enough) from weights under the names of a dialect.
 
-    ValueError lists every leaf that is missing, unknown or of another shape. Dtypes are taken as they come.
+    ValueError lists every leaf that is missing, unknown, of another shape or no real number.
+    Floating point dtypes are taken as they come.
     """
     expected = jax.eval_shape(lambda model: written(model, dialect), template)
     if wrong := [*_wrong(expected, weights)]:
@@ -106,6 +107,8 @@ def _wrong(expected, given):
     for name, leaf in expected.items():
         if name in given and (shape := tuple(given[name].shape)) != leaf.shape:
             yield f"{name} has shape {shape} instead of {leaf.shape}"
+        if name in given and "float" not in str(given[name].dtype):
+            yield f"{name} is {given[name].dtype} instead of a real floating point number"
 
 
 def _array(leaf):

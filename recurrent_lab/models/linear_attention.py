@@ -60,6 +60,17 @@ def chunk_decays(log_a: Float[Array, "C"],
     return jnp.where(document == 0, jnp.exp(total), 0), between
 
 
+def _apart(rule, chunk, reset, S, *steps):
+    """rule(*steps, S, reset, chunk), where a step that is not finite makes NaN of what follows
+    in its document, and of nothing else."""
+    good = jnp.isfinite(jnp.concatenate([v.reshape(len(v), -1) for v in steps], axis=1)).all(1)
+    whole, document = jnp.isfinite(S).all(), jnp.cumsum(reset)
+    lost = lax.cummax(jnp.where(good, jnp.where(whole, -1, 0), document)) == document
+    zeros = lambda v: jnp.where(jnp.expand_dims(good, tuple(range(1, v.ndim))), v, 0)
+    y, S = rule(*map(zeros, steps), jnp.where(whole, S, 0), reset, chunk)
+    return jnp.where(lost[:, None], jnp.nan, y), jnp.where(lost[-1], jnp.nan, S)
+
+
 def _chunks(chunk, *arrays):
     "Each (T, ...) as (chunks, size, ...), filled up with zeros: no reading, no writing, no decay."
     T = len(arrays[0])
@@ -77,9 +88,13 @@ def decayed_attention(
     chunk: int = 64,  # steps that are worked through at once
 ) -> tuple[Float[Array, "T V"], Float[Array, "K V"]]:  # all outputs and the last state
     "S_t = α_t S_{t-1} + k_t v_tᵀ, y_t = S_tᵀ q_t, for a whole sequence."
+    if not len(q): return v, S
+    if reset is None: return _decayed_attention(q, k, v, log_a, S, jnp.zeros(len(q), bool), chunk)
+    return _apart(_decayed_attention, chunk, reset, S, q, k, v, log_a)
+
+
+def _decayed_attention(q, k, v, log_a, S, reset, chunk):
     T = len(q)
-    if not T: return v, S
-    reset = jnp.zeros(T, bool) if reset is None else reset
     q, k, v, log_a, reset = _chunks(chunk, q, k, v, log_a, reset)
     left, between = jax.vmap(chunk_decays)(log_a, reset)                         # (n, C), (n, C, C)
     wrote = jnp.einsum("ncd,nc,nce->nde", k, between[:, -1], v)                  # (n, K, V)
@@ -123,9 +138,13 @@ def delta_rule(
     chunk: int = 64,  # steps that are worked through at once
 ) -> tuple[Float[Array, "T V"], Float[Array, "K V"]]:  # all outputs and the last state
     "S_t = α_t (I - β_t k_t k_tᵀ) S_{t-1} + β_t k_t v_tᵀ, y_t = S_tᵀ q_t, for a whole sequence."
+    if not len(q): return v, S
+    if reset is None: return _delta_rule(q, k, v, beta, log_a, S, jnp.zeros(len(q), bool), chunk)
+    return _apart(_delta_rule, chunk, reset, S, q, k, v, beta, log_a)
+
+
+def _delta_rule(q, k, v, beta, log_a, S, reset, chunk):
     T = len(q)
-    if not T: return v, S
-    reset = jnp.zeros(T, bool) if reset is None else reset
     q, k, v, beta, log_a, reset = _chunks(chunk, q, k, v, beta, log_a, reset)
     left, between = jax.vmap(chunk_decays)(log_a, reset)                         # (n, C), (n, C, C)
     overlap = jnp.tril(jnp.einsum("ncd,nsd->ncs", beta[..., None] * k, k) * between, -1)

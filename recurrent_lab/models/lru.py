@@ -32,9 +32,11 @@ def ring(n: int, *, r_min: float, r_max: float, max_phase: float,
          key: PRNGKeyArray) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     """Decay rates ν and phases θ (radians) of `n` eigenvalues exp(-ν + iθ),
     uniform on the ring r_min ≤ |λ| ≤ r_max (Lemma 2)."""
-    swept = isinstance(r_min, jax.core.Tracer) or isinstance(r_max, jax.core.Tracer)
-    if not swept and not 0 <= r_min <= r_max <= 1:
+    swept = lambda *values: any(isinstance(v, jax.core.Tracer) for v in values)
+    if not swept(r_min, r_max) and not 0 <= r_min <= r_max <= 1:
         raise ValueError(f"the ring needs 0 <= r_min <= r_max <= 1, given r_min={r_min}, r_max={r_max}")
+    if not swept(max_phase) and not 0 <= max_phase < math.inf:
+        raise ValueError(f"max_phase must be from 0 on, in radians, given {max_phase}")
     tiny = jnp.finfo(float).eps
     u, v = random.uniform(key, (2, n), minval=tiny)
     nu = -0.5 * jnp.log(u * (r_max**2 - r_min**2) + r_min**2)
@@ -141,9 +143,10 @@ class LRU(eqx.Module):
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
         start = self.init_state() if state is None else state
+        if not len(x): return x, start
         u = self.drive(x)
         h = self.states(u, start, reset)                                                        # (T, N)
-        if not self.bidirectional: return self.readout(h, x), h[-1] if len(x) else start
+        if not self.bidirectional: return self.readout(h, x), h[-1]
         if state is not None:
             raise ValueError("a bidirectional LRU sees the whole sequence at once: "
                              "it cannot go on from a state")

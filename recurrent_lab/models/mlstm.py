@@ -46,9 +46,14 @@ def stabilizer(
     "m_t = max(log f_t + m_{t-1}, log i_t), from the m before the first step; -∞ at `reset`."
     if reset is not None:
         log_f = jnp.where(jnp.expand_dims(reset, tuple(range(1, log_f.ndim))), -jnp.inf, log_f)
-    then = lambda p, q: (p[0] + q[0], jnp.maximum(p[1] + q[0], q[1]))
+    then = lambda p, q: (_faded(p[0], q[0]), jnp.maximum(_faded(p[1], q[0]), q[1]))
     total, high = lax.associative_scan(then, (log_f, log_i))
-    return jnp.maximum(total + m, high)
+    return jnp.maximum(_faded(m, total), high)
+
+
+def _faded(m, log_f):
+    "log f + m; -∞ where log f is, whatever m is: at a reset NaN and ∞ are dropped too."
+    return jnp.where(jnp.isneginf(log_f), -jnp.inf, log_f + m)
 
 # %% ../../nbs/models/mlstm.ipynb #08778412
 class MLSTMState(NamedTuple):

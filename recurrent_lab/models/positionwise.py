@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jax import lax, random
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 # %% auto #0
-__all__ = ['product_p', 'product', 'Linear', 'BlockLinear', 'RMSNorm', 'GatedMLP']
+__all__ = ['product_p', 'product', 'Linear', 'BlockLinear', 'embedding', 'RMSNorm', 'GatedMLP']
 
 # %% ../../nbs/models/positionwise.ipynb #d4b30159
 product_p = Primitive("product")
@@ -82,6 +82,16 @@ class BlockLinear(eqx.Module):
     def __call__(self, x: Float[Array, "*T inputs"]) -> Float[Array, "*T outputs"]:
         y = jnp.einsum("...hi,hio->...ho", x.reshape(*x.shape[:-1], *self.w.shape[:2]), self.w) + self.b
         return y.reshape(*x.shape[:-1], -1)
+
+# %% ../../nbs/models/positionwise.ipynb #2d77c35c
+def embedding(table: Float[Array, "V D"], tokens: Int[Array, "*T"]) -> Float[Array, "*T D"]:
+    "Rows of a table. TypeError if the tokens are no integers; with JAX_DEBUG_NANS=1 an error if one is not in it."
+    if not jnp.issubdtype(jnp.result_type(tokens), jnp.integer):
+        raise TypeError(f"tokens must be integers, given {jnp.result_type(tokens)}")
+    if jax.config.jax_debug_nans:
+        allowed = f"tokens must be in [0, {len(table)})"
+        tokens = eqx.error_if(tokens, (tokens < 0) | (tokens >= len(table)), allowed)
+    return table[tokens]
 
 # %% ../../nbs/models/positionwise.ipynb #d7a7a0aa
 class RMSNorm(eqx.Module):

@@ -220,5 +220,8 @@ def _checked(method, **given):
             raise TypeError(f"{beside}: {name} must be "
                             f"{'bool' if name == 'reset' else 'real or complex floating point'}")
     dtype = jnp.result_type(a, x)
+    if h0 is not None and jnp.iscomplexobj(h0) and not jnp.issubdtype(dtype, jnp.complexfloating):
+        raise TypeError(f"h0 is complex ({h0.dtype}), and a and x are real ({dtype}): "
+                        "its imaginary part would be lost")
     a, x, h0 = (v if v is None else v.astype(dtype) for v in (a, x, h0))
     return (a if a.ndim == x.ndim else a[None]), x, h0, reset

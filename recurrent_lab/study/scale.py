@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from urllib.parse import quote
 
-from .settings import SCALES, unknown
+from .settings import SCALES, quoted, unknown
 
 # %% auto #0
 __all__ = ['cast', 'checked_fields', 'configure', 'changes', 'beside', 'label']
@@ -20,17 +21,18 @@ __all__ = ['cast', 'checked_fields', 'configure', 'changes', 'beside', 'label']
 def cast(name: str, value: object, paper: object) -> object:
     """`value` in the type of the paper's value; text is read as a Python literal.
     ValueError if it is not of that type."""
-    kind = type(paper).__name__
-    refused = ValueError(f"{name} must be of type {kind}, like the paper's {paper!r}, not {value!r}")
-    if isinstance(value, str) and not isinstance(paper, str):
-        try:
+    of = "" if isinstance(value, str) else f" of type {type(value).__name__}"
+    refused = ValueError(f"{name} must be of type {type(paper).__name__}, like the paper's {paper!r}, "
+                         f"not {quoted(value)}{of}")
+    try:
+        if isinstance(value, str) and not isinstance(paper, str):
             value = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            raise refused from None
+        if isinstance(paper, float) and type(value) is int:
+            value = float(value)
+    except (ValueError, SyntaxError, OverflowError, RecursionError, MemoryError):
+        raise refused from None
     if paper is None or type(value) is type(paper):
         given = value
-    elif isinstance(paper, float) and type(value) is int:
-        given = float(value)
     elif isinstance(paper, tuple) and isinstance(value, list):
         given = tuple(value)
     else:
@@ -103,4 +105,5 @@ def label(scale: str, overrides: Mapping) -> str:
     a hash where that would be too long for a file system."""
     name = "+".join([scale] + [f"{k}={quote(str(v).replace(' ', ''), safe='(),')}"
                                for k, v in sorted(overrides.items())])
+    name = re.sub(r"\.failed$", "%2Efailed", name)            # the ending of a failed run's folder
     return name if len(name) < 100 else f"{scale}+{hashlib.sha256(name.encode()).hexdigest()[:16]}"

@@ -46,7 +46,10 @@ def unknown(what: str, given: object, allowed) -> ValueError:
 
 def quoted(given: object) -> str:
     """What was given, in quotes and no longer than a line."""
-    text = repr(str(given))
+    try:
+        text = repr(str(given))
+    except (ValueError, RecursionError):                   # an integer of 5,000 digits, a list 1,000 deep
+        return "what is too large to be shown"
     return text if len(text) <= 80 else f"{text[:60]}...' ({len(text) - 2} characters)"
 
 @contextmanager

@@ -79,7 +79,10 @@ def people(world: World, *, key: PRNGKeyArray) -> People:
 # %% ../../nbs/tasks/biographies.ipynb #ea0d10ce
 def zipf_weights(world: World, start: int, stop: int, alpha: float = 0.0) -> Float[Array, "people"]:
     """Zipf weights on the people from `start` up to `stop`: they fall as rank^-alpha, sum to one, and are
-    zero on all others. All three numbers may be traced."""
+    zero on all others. All three numbers may be traced; if not, ValueError if there is nobody."""
+    traced = any(isinstance(n, jax.core.Tracer) for n in (start, stop))
+    if not traced and not max(start, 0) < min(stop, world.people):
+        raise ValueError(f"nobody is from {start} up to {stop} of {world.people} people")
     rank = 1.0 + jnp.arange(world.people) - start
     w = jnp.where((rank >= 1) & (rank <= stop - start), jnp.maximum(rank, 1.0) ** -alpha, 0.0)
     return w / w.sum()

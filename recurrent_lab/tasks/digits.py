@@ -56,6 +56,9 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
             or labels.dtype != np.uint8 or images.dtype != np.uint8):
         raise ValueError(f"{path} holds images {images.shape} and labels {labels.shape}: "
                          f"expected {what}")
+    if images.max() > 16 or labels.max() > 9:
+        raise ValueError(f"{path} holds pixels up to {images.max()} and labels up to {labels.max()}: "
+                         f"expected 0 to 16 and 0 to 9 in {what}")
     return images, labels
 
 # %% ../../nbs/tasks/digits.ipynb #033df998
@@ -75,6 +78,8 @@ def permutation(*, key: PRNGKeyArray) -> Int[Array, "64"]:
 # %% ../../nbs/tasks/digits.ipynb #eae63a58
 def batch(data: PyTree[Array, "..."], n: int, *, key: PRNGKeyArray) -> PyTree[Array, "..."]:
     """The same `n` rows of every array in `data`, drawn with replacement;
-    for any data set of arrays with a common first axis."""
-    rows = jax.random.randint(key, (n,), 0, len(jax.tree.leaves(data)[0]))
+    for any data set of arrays with a common first axis, else ValueError."""
+    lengths = [len(a) for a in jax.tree.leaves(data)]
+    if len(set(lengths)) != 1: raise ValueError(f"the arrays need a common first axis, given lengths {lengths}")
+    rows = jax.random.randint(key, (n,), 0, lengths[0])
     return jax.tree.map(lambda a: jnp.asarray(a)[rows], data)

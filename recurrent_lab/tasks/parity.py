@@ -50,5 +50,6 @@ def batch(size: int, *, bits: int, support: Int[Array, "k"], noise: float = 0.0,
 def draw(x: Float[Array, "m n"], y: Float[Array, "m"], size: int, *,
          key: PRNGKeyArray) -> tuple[Float[Array, "size n"], Float[Array, "size"]]:
     "A batch from a data set, with replacement: the offline task. Source: 2309.03800, section 3."
+    if len(x) != len(y): raise ValueError(f"a label for each point: given {len(x)} points and {len(y)} labels")
     i = random.randint(key, (size,), 0, len(y))
     return x[i], y[i]

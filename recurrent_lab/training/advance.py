@@ -145,6 +145,9 @@ def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[
             if shape := jnp.shape(value)[1:]:
                 raise ValueError(f"train: metric {name!r} of {function} must be a scalar, "
                                  f"not of shape {shape}")
+            if jnp.issubdtype(getattr(value, "dtype", type(value)), jnp.complexfloating):
+                raise TypeError(f"train: metric {name!r} of {function} must be real, not complex: "
+                                "its imaginary part would be lost")
             if name in taken:
                 raise ValueError(f"train: {function} returns a metric {name!r}, "
                                  "but the table has such a column already")

@@ -69,7 +69,7 @@ def keep(path: str | Path, progress: Progress, about: dict) -> float:
     began = time.monotonic()
     try:
         save(path, progress._replace(steps=np.array(progress.steps, int), log=np.array(progress.log)),
-             **about, rows=len(progress.steps))
+             **about)
     except OSError as error:
         warnings.warn(f"the checkpoint {path} could not be written ({error.strerror}); "
                       "the training goes on, and an older file is as it was")
@@ -85,14 +85,23 @@ def resume(path: str | Path, fresh: Progress, about: dict, steps: int) -> Progre
         if json.dumps(there) != json.dumps(here):
             raise refused(path, f"it belongs to another population: {what} is {_short(there)} "
                                 f"in the file, {_short(here)} here")
-    rows, count = found.about["rows"], len(fresh.ended_at)
-    kept = restore(fresh._replace(steps=np.zeros(rows, int),
-                                  log=np.zeros((rows, count, len(about["metrics"])))), found)
+    rows = np.size(found.arrays.get("steps", ()))
+    shape = rows, len(fresh.ended_at), len(about["metrics"])
+    kept = restore(fresh._replace(steps=np.zeros(rows, int), log=np.zeros(shape)), found)
+    if not _possible(kept, shape[2]):
+        raise refused(path, "its steps do not rise, or a run ends where none can")
     progress = kept._replace(steps=tuple(kept.steps.tolist()), log=tuple(kept.log))
     if progress.step > steps:
         raise refused(path, f"it has done {progress.step} steps already, more than steps={steps}")
     print(f"resuming {Path(path).name} after step {progress.step} of {steps}", file=sys.stderr)
     return progress
+
+
+def _possible(kept: Progress, metrics: int) -> bool:
+    "Whether the steps rise from 1 on, a run ends at one of them, and a failed one has, by a metric there is."
+    steps, at, by = kept.steps, kept.ended_at, kept.failed_by
+    return bool((np.diff(steps, prepend=0) > 0).all() and (0 <= at).all() and (at <= max(steps, default=0)).all()
+                and (-1 <= by).all() and (by < metrics).all() and (at[by >= 0] > 0).all())
 
 
 def _short(value, width: int = 60) -> str:

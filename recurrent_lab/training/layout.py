@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxprs_in_params
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 # %% auto #0
-__all__ = ['Layout', 'layout']
+__all__ = ['Layout', 'layout', 'decomposes', 'share_threads']
 
 # %% ../../nbs/training/layout.ipynb #414f5e2a
 @dataclass(frozen=True)
@@ -79,13 +80,27 @@ class Layout:
             check_vma=False)(same, *rows)
 
 # %% ../../nbs/training/layout.ipynb #1777376b
-def layout(runs: int, part: int | None = None) -> Layout:
+def layout(runs: int, part: int | None = None, *, alone: bool = False) -> Layout:
     """The layout of `runs` runs on this machine's devices: those of JAX's default backend, or the
-    default device alone where one is set. `part`: by default as large as uses every device once."""
+    default device alone where one is set, or the first `alone`.
+    `part`: by default as large as uses every device once."""
     if part is not None and part < 1:
         raise ValueError(f"train: part must be at least 1, not {part}")
     chosen = jax.config.jax_default_device
-    devices = jax.local_devices() if chosen is None else [chosen]
+    devices = jax.local_devices()[:1 if alone else None] if chosen is None else [chosen]
     part = math.ceil(runs / len(devices)) if part is None else min(part, runs)
     devices = devices[:math.ceil(runs / part)]
     return Layout(runs, part, jax.make_mesh((len(devices),), ("runs",), (AxisType.Auto,), devices=devices))
+
+# %% ../../nbs/training/layout.ipynb #3b481ea1
+def decomposes(function: Callable, *given) -> bool:
+    "Whether there is an eigh, a QR or an SVD in what `function(*given)` computes."
+    def inside(jaxpr):
+        return any(eqn.primitive.name in ("eigh", "qr", "svd") or any(map(inside, jaxprs_in_params(eqn.params)))
+                   for eqn in jaxpr.eqns)
+    return inside(eqx.filter_make_jaxpr(function)(*given)[0].jaxpr)
+
+
+def share_threads(plan: Layout) -> bool:
+    "Whether several devices of a CPU compute several runs under one `vmap`."
+    return plan.mesh.size > 1 and plan.part > 1 and plan.mesh.devices.flat[0].platform == "cpu"

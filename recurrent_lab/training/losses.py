@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -23,12 +24,22 @@ __all__ = ['cross_entropy', 'accuracy', 'unexplained_variance', 'with_aux', 'pla
 # %% ../../nbs/training/losses.ipynb #8f0a1742
 def cross_entropy(outputs: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, ""]:
     "Mean cross entropy of the labels `y`, in nats."
-    return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, _labels(outputs, y)).mean()
 
 
 def accuracy(outputs: Float[Array, "*B classes"], y: Int[Array, "*B"]) -> Float[Array, ""]:
     "Fraction of the labels that get the largest output."
-    return (outputs.argmax(-1) == y).mean()
+    return (outputs.argmax(-1) == _labels(outputs, y)).mean()
+
+
+def _labels(outputs, y):
+    "y. ValueError unless it is an integer for each row of outputs; with JAX_DEBUG_NANS=1 an error if one is no class."
+    shape, dtype, classes = jnp.shape(y), jnp.result_type(y), outputs.shape[-1]
+    if shape != outputs.shape[:-1] or not jnp.issubdtype(dtype, jnp.integer):
+        raise ValueError(f"labels must be integers of shape {outputs.shape[:-1]}, given {dtype} {shape}")
+    if jax.config.jax_debug_nans:
+        y = eqx.error_if(y, (y < 0) | (y >= classes), f"labels must be in [0, {classes})")
+    return y
 
 # %% ../../nbs/training/losses.ipynb #698637c4
 def unexplained_variance(outputs: Float[Array, "*B d"], y: Float[Array, "*B d"]) -> Float[Array, ""]:

@@ -25,7 +25,7 @@ from jaxtyping import Array, Key, PyTree
 from .advance import Program, advance, metric_names, run_keys, start
 from . import chunk
 from .chunk import Progress, begin, keep, resume
-from .layout import Layout, layout
+from .layout import Layout, decomposes, layout, share_threads
 from .problem import Problem, Process, never
 from .progress import Strides, bar, show
 
@@ -140,9 +140,10 @@ def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int
     if steps < 1 or every < 1:
         raise ValueError(f"train: steps and every must be at least 1, not {steps} and {every}")
     runs, key = runs.reset_index(drop=True), jr.key(0) if key is None else key
-    hyper, plan = _hyper(runs), layout(len(runs), part)
+    hyper = _hyper(runs)
     keys = run_keys(key, hyper["seed"])
     state = start(problem.init, hyper, keys)
+    plan = _plan([problem, *phases.values()], part, state, hyper, keys)
     programs = _programs(problem, phases, stop, state, hyper, keys, every, plan, {"run", "step", *runs})
     names = sum(programs[0].metrics, ())
     about = _fingerprint(runs, every, key, names, plan.part, phases)
@@ -172,6 +173,16 @@ def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int
               file=sys.stderr)
     if checkpoint and progress is not saved: keep(checkpoint, progress, about)
     return _population(progress, plan.cut(progress.state), runs, names)
+
+
+def _plan(problems: list, part: int | None, state: PyTree, hyper: dict, keys: Array) -> Layout:
+    "The layout of the runs: on one device if several would wait for each other's decompositions."
+    plan = layout(len(keys), part)
+    if not share_threads(plan): return plan
+    first = lambda tree: jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, tree)
+    both = lambda one: lambda s, h, k: (one.step(s, h, key=k), one.evaluate(s, h))
+    given = first(state), first(hyper), first(keys)
+    return layout(len(keys), part, alone=any(decomposes(both(one), *given) for one in problems))
 
 
 def _programs(problem, phases: Mapping, stop: Callable, state: PyTree, hyper: dict, keys: Array,
