@@ -1,5 +1,4 @@
 """The optimizers against the authors' own programs: 50 steps in float64, from the same start, to the last digits."""
-import json
 from pathlib import Path
 
 import jax
