@@ -195,7 +195,7 @@ def test_schedule_free_as_in_the_authors_program():
         y = 0.8 * x + 0.2 * z
         seen.append(y)
     with jax.enable_x64():
-        optimizer = ours.schedule_free_sgd(lambda k: 0.1 / (1 + k / 20), 7, 0.8, 0.5, {"decays": True, "not": False}, 0.5, 1.5)
+        optimizer = ours.schedule_free_sgd(lambda k: 0.1 / (1 + k / 20.0), 7, 0.8, 0.5, {"decays": True, "not": False}, 0.5, 1.5)
         split = lambda v: {"decays": jnp.asarray(v[..., :2]), "not": jnp.asarray(v[..., 2:])}
         path = ours.replay(optimizer, split(np.zeros(4)), split(gradients))
         np.testing.assert_allclose(np.concatenate([path["decays"], path["not"]], 1), seen, rtol=0, atol=1e-12)
