@@ -29,6 +29,8 @@ OPTIMIZERS = {
     "cautious lion": (0.01, lambda lr, b1: ours.decoupled(ours.cautious(optax.scale_by_lion(b1)), lr), 0.9),
     "grams": (0.03, lambda lr, b1: ours.grams(lr, b1), 0.9),
     "mars": (0.03, lambda lr, gamma: ours.mars(lr, gamma=gamma, optimize_1d=True), 0.05),
+    "mars, exact": (0.03, lambda lr, gamma: ours.mars(lr, gamma=gamma, optimize_1d=True, exact=True), 0.05),
+    "psgd_kron": (0.03, lambda lr, b1: ours.psgd_kron(lr, b1, key=KEY), 0.9),
     "sophia_g": (0.03, lambda lr, rho: ours.sophia_g(lr, 16, rho=rho, update_interval=3), 30.0),
     "accelerated_sgd": (0.01, lambda lr, alpha: ours.accelerated_sgd(lr, 0.9, alpha), 1.0),
     "simplified_ademamix": (
@@ -68,7 +70,8 @@ def loss(params):
 def one_step(optimizer, loss, params, state):
     "The parameters, the state and the loss, with all that any of the optimizers wants."
     value, g = jax.value_and_grad(loss)(params)
-    wanted = dict(value=value, hess_grad=g, hessian_diag=jax.tree.map(jnp.abs, g), predict=predict, targets=Y)
+    wanted = dict(value=value, hess_grad=g, hessian_diag=jax.tree.map(jnp.abs, g), predict=predict, targets=Y,
+                  grad_fn=jax.grad(loss))
     updates, state = optax.with_extra_args_support(optimizer).update(g, state, params, **wanted)
     return optax.apply_updates(params, updates), state, value
 
@@ -114,8 +117,8 @@ def test_a_population_sweeps_the_numbers(name):
         assert max(jax.tree.leaves(far)) > 1e-4
 
 
-# a step of Gauss-Newton is of the whole model
-@pytest.mark.parametrize("name", sorted(OPTIMIZERS.keys() - {"gauss_newton"}))
+# a step of Gauss-Newton, and the second gradient of MARS's exact form, are of the whole model
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS.keys() - {"gauss_newton", "mars, exact"}))
 def test_a_partition_is_the_optimizer_alone(name):
     lr, make, number = OPTIMIZERS[name]
     matrices, vectors = eqx.partition(MODEL, lambda p: eqx.is_array(p) and p.ndim > 1)
@@ -135,8 +138,7 @@ def test_half_precision_and_chains(name):
     close(ours.averaged_params(state), mean, rtol=0, atol=0.02)  # it saw the parameters before they were rounded
 
 
-OPTAX_KEEPS = {"muon", "ademamix", "amsgrad", "adopt", "mars", "cautious lion", "shampoo, grafted",
-               "schedule_free_adamw", "schedule_free_sgd", "grades"}
+OPTAX_KEEPS = {"muon", "amsgrad", "adopt", "mars", "mars, exact", "cautious lion", "shampoo, grafted", "grades"}
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS.keys() - OPTAX_KEEPS))
@@ -155,6 +157,13 @@ KEEP_MU = {
     "cautious_adamw": lambda **more: ours.cautious_adamw(0.03, **more),
     "grams": lambda **more: ours.grams(0.03, **more),
     "mars": lambda **more: ours.mars(0.03, **more),
+    "mars, exact": lambda **more: ours.mars(0.03, exact=True, **more),
+    "cautious lion": lambda **more: ours.decoupled(ours.cautious(optax.scale_by_lion(**more)), 0.01),
+    "sophia_g": lambda **more: ours.sophia_g(0.03, 16, rho=30.0, update_interval=3, **more),
+    "ademamix": lambda **more: ours.ademamix(0.01, warmup=20, **more),
+    "amsgrad": lambda **more: ours.amsgrad(0.01, **more),
+    "adopt": lambda **more: ours.adopt(0.03, b2=0.99, **more),
+    "psgd_kron": lambda **more: ours.psgd_kron(0.03, key=KEY, **more),
     "accelerated_sgd": lambda **more: ours.accelerated_sgd(0.01, 0.9, **more),
     "simplified_ademamix": lambda **more: ours.simplified_ademamix(0.003, 0.9, **more),
     "adabound": lambda **more: ours.adabound(0.01, **more),
@@ -256,6 +265,10 @@ def test_what_takes_a_tree_takes_a_filtered_module(name):
     (lambda: ours.cautious_adamw(0.1, weight_decay=-1.0), r"weight_decay must be >= 0"),
     (lambda: ours.grams(b1=2.0), r"b1 must be in \[0, 1\)"),
     (lambda: ours.mars(gamma=-1.0), r"mars: gamma must be >= 0"),
+    (lambda: ours.mars(b1=1.0, exact=True), r"mars: b1 must be in \[0, 1\)"),
+    (lambda: ours.psgd_kron(b1=1.0, key=KEY), r"psgd_kron: b1 must be in \[0, 1\)"),
+    (lambda: ours.psgd_kron(precond_lr=0.0, key=KEY), r"psgd_kron: precond_lr must be > 0"),
+    (lambda: ours.schedule_free_sgd(r=-1.0), r"schedule_free: r must be >= 0"),
     (lambda: ours.sophia_g(0.1, batch_size=0), r"sophia_g: batch_size must be > 0"),
     (lambda: ours.accelerated_sgd(0.1, alpha=-1.0), r"accelerated_sgd: alpha must be >= 0"),
     (lambda: ours.simplified_ademamix(0.1, b1_warmup=0), r"half_life_warmup: warmup must be >= 1"),

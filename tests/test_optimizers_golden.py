@@ -1,5 +1,4 @@
 """The optimizers against the authors' own programs: 50 steps in float64, from the same start, to the last digits."""
-import json
 from pathlib import Path
 
 import jax
@@ -141,7 +140,18 @@ def test_the_authors_program(file, problem):
 
 
 def test_every_recording_is_used():
-    assert {p.stem for p in GOLDEN.glob("*.npz")} == {"problems", *CASES}
+    assert {p.stem for p in GOLDEN.glob("*.npz")} == {"problems", "psgd_kron", *CASES}
+
+
+@pytest.mark.parametrize("problem", BOTH)
+def test_psgd_kron_with_the_probes_of_the_authors_program(problem, monkeypatch):
+    golden = np.load(GOLDEN / "psgd_kron.npz")
+    with jax.enable_x64():
+        recorded = {golden[name].shape[1:]: jnp.asarray(golden[name]) for name in golden if name.startswith(f"{problem}/probe_")}
+        assert len(recorded) == len(setting(problem)[0])  # no two arrays of one shape
+        monkeypatch.setattr("recurrent_lab.optimizers.psgd.probe", lambda key, t, like: recorded[like.shape][t - 1])
+        optimizer = ours.psgd_kron(0.003, weight_decay=0.1, update_probability=1.0, key=jax.random.key(0))
+        compare(follow(optimizer, problem)[0], golden, problem, EXACT)
 
 
 @pytest.mark.parametrize("file", ["dog", "ldog"])
@@ -158,7 +168,7 @@ def test_the_evaluated_iterate(file):
     golden, (optimizer, *_) = np.load(GOLDEN / f"{file}.npz"), CASES[file]
     with jax.enable_x64():
         trajectory, state = follow(optimizer, "mlp")
-        for name, x in optax.contrib.schedule_free_eval_params(state, trajectory[-1]).items():
+        for name, x in ours.eval_params(state, trajectory[-1]).items():
             np.testing.assert_allclose(x, golden[f"mlp/x_{name}"][-1], rtol=0, atol=EXACT)
 
 

@@ -4,9 +4,9 @@
 its optimizer has an underscore (`_soap` beside `soap`, as in optax); all that it defines is here."""
 from ._adahessian import AdaHessianState, adahessian, block_mean, hutchinson, scale_by_adahessian
 from ._adalayer import AdalayerState, adalayer, scale_by_adalayer
-from ._ademamix import (AcceleratedSGDState, SimplifiedAdEMAMixState, accelerated_sgd, ademamix,
-                        half_life_warmup, scale_by_accelerated_sgd, scale_by_simplified_ademamix,
-                        simplified_ademamix)
+from ._ademamix import (AcceleratedSGDState, AdEMAMixState, SimplifiedAdEMAMixState, accelerated_sgd,
+                        ademamix, half_life_warmup, scale_by_accelerated_sgd, scale_by_ademamix,
+                        scale_by_simplified_ademamix, simplified_ademamix)
 from ._cautious import (cautious, cautious_adamw, correct_updates, grams, mask_disagreement,
                         scale_by_grams, take_sign)
 from ._gauss_newton import (conjugate_gradients, gauss_newton, gauss_newton_cg, line_search,
@@ -17,9 +17,12 @@ from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation,
                         check_range, decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema,
                         wide_zeros, widen, zero_fields)
 from ._lotion import lotion, rounding_variance
-from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
+from ._mars import (MarsState, correct_by_exact_mars, correct_by_mars, mars, mars_gradient,
+                    scale_by_mars)
 from ._muon import (NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, partition_by,
                     scale_by_muon)
+from ._schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
+                             schedule_free_sgd, solve_average)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
 from ._soap import (DecayAfterState, SOAPState, decay_after, eigenbasis, factor, identities,
                     preconditioned_axes, refresh_basis, rotate, scale_by_soap, soap)
@@ -31,8 +34,9 @@ from .dog import l_dog, scale_by_l_dog
 from .estimators import feedback_loss, spsa, value_and_forward_grad
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
+from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, psgd_kron,
+                   scale_by_psgd_kron)
 from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_float, round_int, round_mx,
                        straight_through)
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
-from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g

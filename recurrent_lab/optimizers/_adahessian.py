@@ -27,10 +27,11 @@ def hutchinson(gradient: Callable[[PyTree], PyTree], params: PyTree, *, key: PRN
     return jax.tree.map(jnp.multiply, z, jax.jvp(gradient, (params,), (z,))[1])
 
 
-def block_mean(D: Array, rows: bool) -> Array:
-    """`D` with each kernel (axes 2, 3 of four) replaced by its mean; with `rows`, the last axis of
-    matrices and of three axes too."""
-    axes = {4: (2, 3)} | ({2: (1,), 3: (2,)} if rows else {})
+def block_mean(D: Array, rows: bool, outputs_last: bool = False) -> Array:
+    """`D` with each kernel (height, width) of four axes replaced by its mean; with `rows`, the inputs of
+    matrices and the kernels of three axes too. Axes: (out, in, ...), or (..., in, out)."""
+    axes = {4: (0, 1) if outputs_last else (2, 3)}
+    if rows: axes |= {2: (0,), 3: (0,)} if outputs_last else {2: (1,), 3: (2,)}
     return jnp.broadcast_to(jnp.mean(D, axes[D.ndim], keepdims=True), D.shape) if D.ndim in axes else D
 
 # %% ../../nbs/optimizers/adahessian.ipynb #ec769af8
@@ -42,10 +43,10 @@ class AdaHessianState(NamedTuple):
 
 
 def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
-                        hessian_power: float = 1.0, rows: bool = False,
-                        mu_dtype: DType = None) -> Transformation:
+                        hessian_power: float = 1.0, rows: bool = False, mu_dtype: DType = None,
+                        outputs_last: bool = False) -> Transformation:
     """The direction of AdaHessian (arXiv 2006.00719, algorithm 1). `rows`: the authors' program for
-    users, else that of the experiments.
+    users, else that of the experiments; `outputs_last`: kernels are (..., in, out), as Flax has them.
 
     `update` needs `hessian_diag`, a tree like the gradient: `hutchinson(gradient, params, key=key)`."""
     check_range("adahessian", "[0, 1)", b1=b1, b2=b2)
@@ -53,7 +54,8 @@ def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
     check_range("adahessian", ">= 0", eps=eps)
 
     def rule(g, s, D):
-        m, v = ema(s.mu, g, b1), ema(s.nu, block_mean(jnp.abs(D), rows) ** 2, b2)
+        D = block_mean(jnp.abs(D), rows, outputs_last)
+        m, v = ema(s.mu, g, b1), ema(s.nu, D**2, b2)
         denominator = jnp.sqrt(v / (1 - b2**s.count)) ** hessian_power + eps
         return m / (1 - b1**s.count) / denominator, AdaHessianState(s.count, m, v)
 
@@ -62,8 +64,8 @@ def scale_by_adahessian(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
 
 def adahessian(learning_rate: Rate = 0.15, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-4,
                hessian_power: float = 1.0, rows: bool = False, weight_decay: float = 0.0,
-               mask: Mask = None, mu_dtype: DType = None) -> Transformation:
+               mask: Mask = None, mu_dtype: DType = None, outputs_last: bool = False) -> Transformation:
     """AdaHessian (arXiv 2006.00719), with the authors' defaults and decoupled weight decay. `update`
-    needs `hessian_diag`."""
-    direction = scale_by_adahessian(b1, b2, eps, hessian_power, rows, mu_dtype)
+    needs `hessian_diag`; the other arguments are those of `scale_by_adahessian`."""
+    direction = scale_by_adahessian(b1, b2, eps, hessian_power, rows, mu_dtype, outputs_last)
     return decoupled(direction, learning_rate, weight_decay, mask)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, PyTree
 
 from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decoupled, ema,
@@ -17,7 +16,7 @@ from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decouple
 
 # %% auto #0
 __all__ = ['AcceleratedSGDState', 'scale_by_accelerated_sgd', 'accelerated_sgd', 'half_life_warmup', 'SimplifiedAdEMAMixState',
-           'scale_by_simplified_ademamix', 'simplified_ademamix', 'ademamix']
+           'scale_by_simplified_ademamix', 'simplified_ademamix', 'AdEMAMixState', 'scale_by_ademamix', 'ademamix']
 
 # %% ../../nbs/optimizers/ademamix.ipynb #c11f8e43
 class AcceleratedSGDState(NamedTuple):
@@ -94,16 +93,36 @@ def simplified_ademamix(learning_rate: Rate, b1: float = 0.99, b2: float = 0.95,
     return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/ademamix.ipynb #67f00ba4
-def ademamix(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999,
-             alpha: float = 2.0, eps: float = 1e-8, warmup: int | None = None, weight_decay: float = 0.0,
-             mask: Mask = None) -> Transformation:
-    """AdEMAMix (arXiv 2409.03137): `optax.contrib.scale_by_ademamix` with the paper's schedules of alpha
-    and b3 over `warmup` steps."""
+class AdEMAMixState(NamedTuple):
+    "Steps so far, the fast and the slow momentum, and the second moment."
+    count: Array
+    mu: PyTree
+    slow: PyTree
+    nu: PyTree
+
+
+def scale_by_ademamix(b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999, alpha: float = 2.0,
+                      eps: float = 1e-8, warmup: int | None = None,
+                      mu_dtype: DType = None) -> Transformation:
+    """The direction of AdEMAMix (arXiv 2409.03137, algorithm 1); `warmup`: steps in which alpha grows from
+    0 and the half-life of b3 from that of b1. `mu_dtype` is the type of the fast momentum."""
     check_range("ademamix", "[0, 1)", b1=b1, b2=b2, b3=b3)
     check_range("ademamix", ">= 0", alpha=alpha, eps=eps)
-    if warmup is not None:
-        final_alpha, slow = alpha, half_life_warmup(b3, warmup, b1)
-        b3 = lambda count: slow(count + 1)
-        alpha = lambda count: final_alpha * jnp.minimum((count + 1.0) / warmup, 1)
-    direction = optax.contrib.scale_by_ademamix(b1, b2, b3, alpha, eps)
+    share = (lambda t: 1.0) if warmup is None else (lambda t: jnp.minimum(1.0 * t / warmup, 1))
+    decay = (lambda t: b3) if warmup is None else half_life_warmup(b3, warmup, b1)
+
+    def rule(g, state):
+        t, m, v = state.count, ema(state.mu, g, b1), ema(state.nu, g**2, b2)
+        s = ema(state.slow, g, decay(t))
+        u = (m / (1 - b1**t) + alpha * share(t) * s) / (jnp.sqrt(v / (1 - b2**t)) + eps)
+        return u, AdEMAMixState(t, m, s, v)
+
+    return leafwise(AdEMAMixState, zero_fields(3), rule, mu_dtype=mu_dtype)
+
+
+def ademamix(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, b3: float = 0.9999,
+             alpha: float = 2.0, eps: float = 1e-8, warmup: int | None = None, weight_decay: float = 0.0,
+             mask: Mask = None, mu_dtype: DType = None) -> Transformation:
+    "AdEMAMix (arXiv 2409.03137) with the defaults of the authors' program and decoupled weight decay."
+    direction = scale_by_ademamix(b1, b2, b3, alpha, eps, warmup, mu_dtype)
     return decoupled(direction, learning_rate, weight_decay, mask)

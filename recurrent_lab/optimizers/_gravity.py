@@ -46,6 +46,6 @@ def gravity(learning_rate: Rate = 0.1, alpha: float = 0.01, beta: float = 0.9, *
             key: PRNGKeyArray) -> Transformation:
     """Gravity (arXiv 2101.09192) with the authors' defaults; `alpha` is the size of the first, random
     steps."""
-    check_range("gravity", "> 0", learning_rate=learning_rate, alpha=alpha)
     base = learning_rate(0) if callable(learning_rate) else learning_rate
+    check_range("gravity", "> 0", learning_rate=base, alpha=alpha)
     return decoupled(scale_by_gravity(alpha / base, beta, key=key), learning_rate)

@@ -5,22 +5,30 @@
 # %% ../../nbs/optimizers/mars.ipynb #1e1c23d3
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
 from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decoupled,
-                                                leafwise, zero_fields)
+                                                leafwise, widen, zero_fields)
 from ._muon import is_matrix, partition_by
 
 # %% auto #0
-__all__ = ['MarsState', 'correct_by_mars', 'scale_by_mars', 'mars']
+__all__ = ['mars_gradient', 'MarsState', 'correct_by_mars', 'correct_by_exact_mars', 'scale_by_mars', 'mars']
 
 # %% ../../nbs/optimizers/mars.ipynb #300cd7ee
+def mars_gradient(g: Array, h: Array, gamma: float, b1: float) -> Array:
+    "The corrected gradient c, with norm one at most."
+    c = g + gamma * b1 / (1 - b1) * (g - h)
+    return c / jnp.maximum(1, jnp.linalg.norm(c))
+
+
 class MarsState(NamedTuple):
-    "The gradient of the step before."
+    "The gradient of the step before; in the exact form, the parameters."
     count: Array
     last: PyTree
 
@@ -31,11 +39,32 @@ def correct_by_mars(gamma: float = 0.025, b1: float = 0.95) -> Transformation:
     check_range("mars", "[0, 1)", b1=b1)
     check_range("mars", ">= 0", gamma=gamma)
 
-    def rule(g, s):
-        c = g + gamma * b1 / (1 - b1) * (g - s.last)
-        return c / jnp.maximum(1, jnp.linalg.norm(c)), MarsState(s.count, g)
-
+    rule = lambda g, s: (mars_gradient(g, s.last, gamma, b1), MarsState(s.count, g))
     return leafwise(MarsState, zero_fields(1), rule)
+
+
+def correct_by_exact_mars(gamma: float = 0.025, b1: float = 0.95,
+                          select: Callable[[str, Array], bool] | None = None) -> Transformation:
+    """MARS's corrected gradient, exact form (arXiv 2411.10438, algorithm 1): first in a chain, and of the
+    whole model. What `select(path, array)` leaves out (None: nothing) keeps its own gradient.
+
+    `update` needs `params` and `grad_fn`, the gradient of the present batch as a function of the parameters."""
+    check_range("mars", "[0, 1)", b1=b1)
+    check_range("mars", ">= 0", gamma=gamma)
+
+    def init(params):
+        return MarsState(jnp.zeros([], jnp.int32), jax.tree.map(jnp.array, params))
+
+    def update(g, s, params=None, *, grad_fn: Callable[[PyTree], PyTree] | None = None, **extra):
+        if params is None or grad_fn is None:
+            raise ValueError("mars: the exact form's update needs params= and grad_fn=")
+        def one(path, g, h):
+            if select is not None and not select(jax.tree_util.keystr(path), g): return g
+            return mars_gradient(widen(g), widen(h), gamma, b1).astype(g.dtype)
+        c = jax.tree_util.tree_map_with_path(one, g, grad_fn(s.last))
+        return c, MarsState(optax.safe_increment(s.count), params)
+
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, gamma: float = 0.025,
@@ -48,12 +77,16 @@ def scale_by_mars(b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8, gamma: 
 def mars(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.99, eps: float = 1e-8,
          weight_decay: float = 0.0, gamma: float = 0.025, learning_rate_1d: Rate = 3e-3,
          b1_1d: float = 0.9, b2_1d: float = 0.95, weight_decay_1d: float = 0.1,
-         optimize_1d: bool = False, mask: Mask = None, mu_dtype: DType = None) -> Transformation:
+         optimize_1d: bool = False, mask: Mask = None, mu_dtype: DType = None,
+         exact: bool = False) -> Transformation:
     """MARS-AdamW (arXiv 2411.10438) with the authors' defaults: arrays of one axis go to AdamW unless
-    `optimize_1d`. Parameters that `mask` leaves out do not decay."""
-    direction = scale_by_mars(b1, b2, eps, gamma, mu_dtype)
-    corrected = decoupled(direction, learning_rate, weight_decay, mask)
-    if optimize_1d: return corrected
-    adam = optax.scale_by_adam(b1_1d, b2_1d, eps, mu_dtype=mu_dtype)
-    adamw = decoupled(adam, learning_rate_1d, weight_decay_1d, mask)
-    return partition_by(is_matrix, corrected, adamw)
+    `optimize_1d`. Parameters that `mask` leaves out do not decay. `exact`: `update` needs `grad_fn`, the
+    gradient of the present batch as a function of the parameters."""
+    adam = optax.scale_by_adam(b1, b2, eps, mu_dtype=mu_dtype)
+    direction = adam if exact else optax.chain(correct_by_mars(gamma, b1), adam)
+    tx = decoupled(direction, learning_rate, weight_decay, mask)
+    if not optimize_1d:
+        adam = optax.scale_by_adam(b1_1d, b2_1d, eps, mu_dtype=mu_dtype)
+        tx = partition_by(is_matrix, tx, decoupled(adam, learning_rate_1d, weight_decay_1d, mask))
+    if not exact: return tx
+    return optax.chain(correct_by_exact_mars(gamma, b1, None if optimize_1d else is_matrix), tx)

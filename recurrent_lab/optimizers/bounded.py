@@ -18,11 +18,12 @@ __all__ = ['amsgrad', 'AdaBoundState', 'scale_by_adabound', 'adabound', 'adopt']
 
 # %% ../../nbs/optimizers/bounded.ipynb #375f0d9b
 def amsgrad(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999,
-            eps: float = 1e-8) -> Transformation:
+            eps: float = 1e-8, mu_dtype: DType = None) -> Transformation:
     "AMSGrad (arXiv 1904.09237, algorithm 2): optax's, without its two bias corrections."
     check_range("amsgrad", "[0, 1)", b1=b1, b2=b2)
     check_range("amsgrad", ">= 0", learning_rate=learning_rate, eps=eps)
-    tx = optax.amsgrad(learning_rate, b1, b2, eps, bias_correction_mu=False, bias_correction_nu=False)
+    tx = optax.amsgrad(learning_rate, b1, b2, eps, mu_dtype=mu_dtype, bias_correction_mu=False,
+                       bias_correction_nu=False)
     return optax.with_extra_args_support(tx)
 
 # %% ../../nbs/optimizers/bounded.ipynb #6c195f0c
@@ -60,9 +61,9 @@ def adabound(learning_rate: Rate = 1e-3, final_lr: float = 0.1, b1: float = 0.9,
              mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """AdaBound, or AMSBound (arXiv 1902.09843). The decay is L2: it enters the gradient. A schedule
     starts at the base rate of `final_lr`."""
-    check_range("adabound", "> 0", final_lr=final_lr, learning_rate=learning_rate)
-    check_range("adabound", ">= 0", weight_decay=weight_decay)
     base = learning_rate(0) if callable(learning_rate) else learning_rate
+    check_range("adabound", "> 0", final_lr=final_lr, learning_rate=base)
+    check_range("adabound", ">= 0", weight_decay=weight_decay)
     direction = scale_by_adabound(final_lr / base, b1, b2, gamma, eps, amsbound, mu_dtype)
     decay = optax.add_decayed_weights(weight_decay, mask)
     return optax.chain(decay, direction, optax.scale_by_learning_rate(learning_rate))
@@ -70,12 +71,12 @@ def adabound(learning_rate: Rate = 1e-3, final_lr: float = 0.1, b1: float = 0.9,
 # %% ../../nbs/optimizers/bounded.ipynb #d5b705b6
 def adopt(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.9999, eps: float = 1e-6,
           weight_decay: float = 0.0, decoupled: bool = False, use_clipping: bool = True,
-          mask: Mask = None) -> Transformation:
+          mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """ADOPT (arXiv 2411.02853): optax's with the decay of the authors' program, L2 or `decoupled`. Its
     clipping at t^(1/4) is theirs as well."""
     check_range("adopt", "[0, 1)", b1=b1, b2=b2)
     check_range("adopt", ">= 0", learning_rate=learning_rate, eps=eps, weight_decay=weight_decay)
-    direction = optax.contrib.scale_by_adopt(b1, b2, eps, use_clipping=use_clipping)
+    direction = optax.contrib.scale_by_adopt(b1, b2, eps, mu_dtype, use_clipping=use_clipping)
     decay = optax.add_decayed_weights(weight_decay, mask)
     late = optax.transforms.conditionally_transform(decay, lambda count: count > 0)
     links = (direction, late) if decoupled else (decay, direction)

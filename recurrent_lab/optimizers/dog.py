@@ -36,7 +36,7 @@ def scale_by_l_dog(reps_rel: float = 1e-6, eps: float = 1e-8) -> Transformation:
         r, G = jnp.maximum(s.distance, norm(x - s.start)), s.squares + jnp.sum(g**2)
         return r / jnp.sqrt(G) * g, LDoGState(s.count, s.start, r, G)
 
-    init = lambda x: (x, reps_rel * (1 + norm(x)), jnp.asarray(eps, x.dtype))
+    init = lambda x: (jnp.array(x), reps_rel * (1 + norm(x)), jnp.asarray(eps, x.dtype))  # a copy
     return leafwise(LDoGState, init, rule, needs=("params",))
 
 

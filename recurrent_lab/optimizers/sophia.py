@@ -14,8 +14,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from ._leafwise import (Mask, Rate, Transformation, check_range, decoupled, tree_ema, widen,
-                                                wide_zeros)
+from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decoupled, tree_ema,
+                                                widen, wide_zeros)
 
 # %% auto #0
 __all__ = ['SophiaGState', 'scale_by_sophia_g', 'sophia_g', 'sampled_gradient']
@@ -29,7 +29,7 @@ class SophiaGState(NamedTuple):
 
 
 def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rho: float = 0.04,
-                      update_interval: int = 10) -> Transformation:
+                      update_interval: int = 10, mu_dtype: DType = None) -> Transformation:
     """Sophia with the Gauss-Newton-Bartlett estimate (arXiv 2305.14342, algorithms 2 and 3);
     `batch_size` counts predictions (tokens).
 
@@ -41,10 +41,11 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
     check_range("sophia_g", ">= 1", update_interval=update_interval)
 
     def init(params):
-        return SophiaGState(jnp.zeros([], jnp.int32), wide_zeros(params), wide_zeros(params))
+        m = optax.tree.cast(wide_zeros(params), mu_dtype)
+        return SophiaGState(jnp.zeros([], jnp.int32), m, wide_zeros(params))
 
     def update(g, s, params=None, *, hess_grad: Callable[[PyTree], PyTree] | PyTree, **extra):
-        m = tree_ema(s.mu, g, b1)
+        m = tree_ema(jax.tree.map(widen, s.mu), g, b1)
         # callable(hess_grad) would not do: a gradient that is an Equinox module is callable, too
         is_tree = all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(hess_grad))
         ghat = (lambda params: hess_grad) if is_tree else hess_grad
@@ -52,17 +53,17 @@ def scale_by_sophia_g(batch_size: float, b1: float = 0.965, b2: float = 0.99, rh
         h = lax.cond((s.count > 0) & (s.count % update_interval == 0), estimate, lambda h: h, s.h)
         clipped = lambda m, h: jnp.clip(m / (rho * batch_size * h + 1e-15), -1, 1)
         u = jax.tree.map(lambda g, m, h: clipped(m, h).astype(g.dtype), g, m, h)
-        return u, SophiaGState(optax.safe_increment(s.count), m, h)
+        return u, SophiaGState(optax.safe_increment(s.count), optax.tree.cast(m, mu_dtype), h)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def sophia_g(learning_rate: Rate, batch_size: float, b1: float = 0.965, b2: float = 0.99,
              rho: float = 0.04, weight_decay: float = 0.1, update_interval: int = 10,
-             mask: Mask = None) -> Transformation:
+             mask: Mask = None, mu_dtype: DType = None) -> Transformation:
     """Sophia-G (arXiv 2305.14342). `update` needs `hess_grad`: see `scale_by_sophia_g`, and
     `sampled_gradient` for a classifier."""
-    direction = scale_by_sophia_g(batch_size, b1, b2, rho, update_interval)
+    direction = scale_by_sophia_g(batch_size, b1, b2, rho, update_interval, mu_dtype)
     return decoupled(direction, learning_rate, weight_decay, mask)
 
 # %% ../../nbs/optimizers/sophia.ipynb #034dbc88
