@@ -15,10 +15,10 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from .layout import Layout
+from .layout import Layout, decomposes
 
 # %% auto #0
-__all__ = ['run_keys', 'start', 'Program', 'at_once', 'advance', 'metric_names']
+__all__ = ['run_keys', 'start', 'Program', 'at_once', 'advance', 'Outline', 'outline']
 
 # %% ../../nbs/training/advance.ipynb #de5c6dda
 def run_keys(key: Key[Array, ""], seeds: Int[Array, " R"]) -> Key[Array, " R"]:
@@ -127,14 +127,18 @@ def advance(program: Program, state: PyTree, hyper: dict[str, Array], keys: Key[
     return kept, log, final, finite, reached
 
 # %% ../../nbs/training/advance.ipynb #3eab3df3
-def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[str, Array],
-                 keys: Key[Array, " R"], columns: set[str] = frozenset(),
-                 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the metrics of `step` and of `evaluate`;
-    TypeError or ValueError if either cannot be trained with."""
-    new, logged = eqx.filter_eval_shape(eqx.filter_vmap(lambda s, h, k: step(s, h, key=k)),
-                                        state, hyper, keys)
-    final = eqx.filter_eval_shape(eqx.filter_vmap(evaluate), state, hyper)
+class Outline(NamedTuple):
+    "What is known of a problem before anything is computed."
+    metrics: tuple[tuple[str, ...], tuple[str, ...]]  # names of those of `step` and of `evaluate`
+    decomposes: bool                                  # whether there is an eigh, a QR or an SVD in it
+
+
+def outline(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[str, Array],
+            keys: Key[Array, " R"], columns: set[str] = frozenset()) -> Outline:
+    "The outline of a problem; TypeError or ValueError if it cannot be trained with."
+    traced, *shapes = eqx.filter_make_jaxpr(eqx.filter_vmap(
+        lambda s, h, k: (step(s, h, key=k), evaluate(s, h))))(state, hyper, keys)
+    (new, logged), final = eqx.combine(*shapes)
     _same_kind(state, new)
     taken = set(columns)
     for function, metrics in (("step", logged), ("evaluate", final)):
@@ -154,7 +158,7 @@ def metric_names(step: Callable, evaluate: Callable, state: PyTree, hyper: dict[
             taken.add(name)
     if not (logged or final):
         raise ValueError("train: step returns no metric, so there is nothing to log")
-    return tuple(logged), tuple(final)
+    return Outline((tuple(logged), tuple(final)), decomposes(traced.jaxpr))
 
 
 def _same_kind(old: PyTree, new: PyTree) -> None:

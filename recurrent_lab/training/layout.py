@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.extend.core import jaxprs_in_params
+from jax.extend.core import Jaxpr, jaxprs_in_params
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
@@ -93,12 +93,10 @@ def layout(runs: int, part: int | None = None, *, alone: bool = False) -> Layout
     return Layout(runs, part, jax.make_mesh((len(devices),), ("runs",), (AxisType.Auto,), devices=devices))
 
 # %% ../../nbs/training/layout.ipynb #3b481ea1
-def decomposes(function: Callable, *given) -> bool:
-    "Whether there is an eigh, a QR or an SVD in what `function(*given)` computes."
-    def inside(jaxpr):
-        return any(eqn.primitive.name in ("eigh", "qr", "svd") or any(map(inside, jaxprs_in_params(eqn.params)))
-                   for eqn in jaxpr.eqns)
-    return inside(eqx.filter_make_jaxpr(function)(*given)[0].jaxpr)
+def decomposes(jaxpr: Jaxpr) -> bool:
+    "Whether there is an eigh, a QR or an SVD in it."
+    return any(eqn.primitive.name in ("eigh", "qr", "svd") or any(map(decomposes, jaxprs_in_params(eqn.params)))
+               for eqn in jaxpr.eqns)
 
 
 def share_threads(plan: Layout) -> bool:

@@ -22,10 +22,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from .advance import Program, advance, metric_names, run_keys, start
+from .advance import Program, advance, outline, run_keys, start
 from . import chunk
 from .chunk import Progress, begin, keep, resume
-from .layout import Layout, decomposes, layout, share_threads
+from .layout import Layout, layout, share_threads
 from .problem import Problem, Process, never
 from .progress import Strides, bar, show
 
@@ -143,8 +143,8 @@ def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int
     hyper = _hyper(runs)
     keys = run_keys(key, hyper["seed"])
     state = start(problem.init, hyper, keys)
-    plan = _plan([problem, *phases.values()], part, state, hyper, keys)
-    programs = _programs(problem, phases, stop, state, hyper, keys, every, plan, {"run", "step", *runs})
+    programs = _programs({0: problem, **phases}, stop, state, hyper, keys, every, part, {"run", "step", *runs})
+    plan = programs[0].layout
     names = sum(programs[0].metrics, ())
     about = _fingerprint(runs, every, key, names, plan.part, phases)
     hyper, keys = plan.place(plan.pad(hyper)), plan.place(plan.pad(keys))
@@ -175,27 +175,21 @@ def train(problem: Problem | Process, runs: DataFrame, *, steps: int, every: int
     return _population(progress, plan.cut(progress.state), runs, names)
 
 
-def _plan(problems: list, part: int | None, state: PyTree, hyper: dict, keys: Array) -> Layout:
-    "The layout of the runs: on one device if several would wait for each other's decompositions."
+def _programs(problems: Mapping[int, Problem | Process], stop: Callable, state: PyTree, hyper: dict,
+              keys: Array, every: int, part: int | None, taken: set[str]) -> dict[int, Program]:
+    """By the step after which it begins: the program of each phase, all on one device if several would
+    wait for each other's decompositions. ValueError if they log other metrics."""
+    outlines = {begun: outline(one.step, one.evaluate, state, hyper, keys, taken)
+                for begun, one in problems.items()}
+    for begun, one in outlines.items():
+        if one.metrics != outlines[0].metrics:
+            raise ValueError(f"train: the phase that begins after step {begun} logs {one.metrics}, "
+                             f"the first one {outlines[0].metrics}; they must be the same")
     plan = layout(len(keys), part)
-    if not share_threads(plan): return plan
-    first = lambda tree: jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, tree)
-    both = lambda one: lambda s, h, k: (one.step(s, h, key=k), one.evaluate(s, h))
-    given = first(state), first(hyper), first(keys)
-    return layout(len(keys), part, alone=any(decomposes(both(one), *given) for one in problems))
-
-
-def _programs(problem, phases: Mapping, stop: Callable, state: PyTree, hyper: dict, keys: Array,
-              every: int, plan: Layout, taken: set[str]) -> dict[int, Program]:
-    "By the step after which it begins: the program of each phase. ValueError if they log other metrics."
-    made = {}
-    for begun, one in {0: problem, **phases}.items():
-        metrics = metric_names(one.step, one.evaluate, state, hyper, keys, taken)
-        made[begun] = Program(one.step, one.evaluate, stop, metrics, every, plan)
-        if metrics != made[0].metrics:
-            raise ValueError(f"train: the phase that begins after step {begun} logs {metrics}, "
-                             f"the first one {made[0].metrics}; they must be the same")
-    return made
+    if share_threads(plan) and any(one.decomposes for one in outlines.values()):
+        plan = layout(len(keys), part, alone=True)
+    return {begun: Program(one.step, one.evaluate, stop, outlines[begun].metrics, every, plan)
+            for begun, one in problems.items()}
 
 
 def _until_row(done: int, every: int, steps: int, phases: Mapping) -> int:
