@@ -28,10 +28,9 @@ from ..training import (TUNING_SEED, Problem, cross_entropy, first_output, grid,
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Samples', 'Config', 'square_gradient', 'iterates', 'schedule_free_as_accelerated',
-           'mars_and_accelerated', 'lion_and_accelerated', 'ademamix_and_simplified', 'two_sequences',
-           'two_sequences_as_accelerated', 'rate_of_share', 'expected', 'last_risks', 'settings_tried', 'sweep',
-           'sampled_risk', 'warmup_cosine', 'optimizers', 'trials', 'best_trials', 'with_seeds', 'bytes_problem',
-           'nearest', 'gain_over', 'draw_risk']
+           'mars_and_accelerated', 'lion_and_accelerated', 'two_sequences', 'two_sequences_as_accelerated',
+           'rate_of_share', 'expected', 'last_risks', 'settings_tried', 'sweep', 'sampled_risk', 'warmup_cosine',
+           'optimizers', 'trials', 'bytes_problem', 'gain_over', 'draw_risk']
 
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -87,12 +86,8 @@ def iterates(optimizer: optax.GradientTransformation, w: Float[Array, " d"], sam
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #d48db40a
 def schedule_free_as_accelerated(eta: float, beta: float) -> optax.GradientTransformation:
     "Schedule-Free SGD as accelerated SGD with a polynomial average of its iterates."
-    def rate(n):                                                              # n = t - 1
-        return eta * beta / (n + 1.0)
-
-    def momentum(t):
-        return (t - 2.0) / jnp.maximum(t - 1.0, 1)
-
+    rate = lambda n: eta * beta / (n + 1.0)                                   # n = t - 1
+    momentum = lambda t: (t - 2.0) / jnp.maximum(t - 1.0, 1)
     accelerated = accelerated_sgd(rate, momentum, lambda t: (1 - beta) * t / beta)
     return optax.chain(accelerated, average_params(polynomial_weights(beta / (1 - beta))))
 
@@ -110,13 +105,6 @@ def lion_and_accelerated(eta: float, b1: float, b2: float) -> tuple:
     accelerated = scale_by_accelerated_sgd(b2, (1 - b1) * b2 / (b1 * (1 - b2)) - 1)
     return (optax.lion(eta, b1, b2, weight_decay=0.0),
             optax.chain(accelerated, optax.scale_by_sign(), optax.scale_by_learning_rate(eta)))
-
-
-def ademamix_and_simplified(eta: float, b3: float, slow_weight: float) -> tuple:
-    "AdEMAMix without its fast average, and Simplified AdEMAMix with α = 1/(α'(1-β₃))."
-    slow = slow_weight * (1 - b3)
-    return (ademamix(eta, 0.0, b3, b3, slow_weight),
-            simplified_ademamix(eta * slow, b3, b3, 1 / slow))
 
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #d74efba6
 def two_sequences(delta: float, kappa: float, a: float, p: float, w: Float[Array, " d"],
@@ -230,18 +218,6 @@ def trials(cfg: Config, name: str, b3: float):
     return grid(seed=[TUNING_SEED], lr=cfg.rates, **other)
 
 
-def best_trials(tuning):
-    "DataFrame: the best trial of each optimizer and, of Simplified AdEMAMix, of each α."
-    each = tuning.assign(alpha=tuning.get("alpha")).groupby(["optimizer", "alpha"], dropna=False)
-    return tuning.loc[each.held_out.idxmin()].sort_values("held_out")
-
-
-def with_seeds(best, name: str, seeds: int):
-    "DataFrame: an optimizer's best trials, each with every seed."
-    own = best[best.optimizer == name].filter(["lr", "b1", "alpha"]).dropna(axis=1)
-    return own.merge(pd.DataFrame({"seed": range(seeds)}), how="cross")
-
-
 def bytes_problem(cfg: Config, optimizer: Callable, batch: int) -> Problem:
     "The next byte of Python; the loss on held-out text, in nats a byte, is `held_out`."
     text = corpus.load()
@@ -253,11 +229,6 @@ def bytes_problem(cfg: Config, optimizer: Callable, batch: int) -> Problem:
         supervised(lambda key: corpus.batch(train, batch, cfg.length, key=key),
                    forward=first_output),
         optimizer, tested(held, {"held_out": cross_entropy}, forward=first_output))
-
-
-def nearest(losses, part: float):
-    "The column of `losses` whose name is nearest to `part`: names are computed, and rounded."
-    return losses[min(losses, key=lambda name: abs(name - part))]
 
 
 def gain_over(losses, other: str, name: str, batch: int):

@@ -24,9 +24,8 @@ from ..training import (TUNING_SEED, Problem, State, accuracy, cross_entropy,
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'quadratic', 'mean_over_roundings', 'smoothed', 'random_quadratic',
            'grid_minima', 'Regression', 'excess_risk', 'curvature', 'improving_moves', 'rounded', 'of_rounded',
-           'regression_losses', 'regression_risks', 'cosine_adam', 'regression_problems', 'add_rounding_gradient',
-           'digits_losses', 'digits_optimizer', 'digits_problems', 'at_best_rate', 'reached', 'relative',
-           'draw_one_weight']
+           'regression_losses', 'regression_risks', 'regression_problems', 'add_rounding_gradient', 'digits_losses',
+           'digits_optimizer', 'digits_problems', 'at_best_rate', 'reached', 'relative', 'draw_one_weight']
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -158,11 +157,6 @@ def regression_risks(state: State, bits: int) -> dict:
             "moves": improving_moves(w, problem, bits)}
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #d57e673d
-def cosine_adam(rate: Array, steps: int) -> optax.GradientTransformation:
-    "Adam, its learning rate a cosine from `rate` to 0."
-    return optax.adam(optax.cosine_decay_schedule(rate, steps))
-
-
 def regression_problems(cfg: Config, basis: str) -> dict[str, Problem]:
     "The training of each method in the `eigenbasis` or a `random basis`."
     d = cfg.d if basis == "eigenbasis" else cfg.rotated_d
@@ -173,9 +167,9 @@ def regression_problems(cfg: Config, basis: str) -> dict[str, Problem]:
         return jnp.full(d, 1e-3), Regression(jnp.arange(1.0, d + 1) ** -cfg.capacity, Q, target)
 
     losses = regression_losses(cfg.bits)
-    return {name: Problem(make, losses[name], lambda hyper: cosine_adam(hyper["lr"], cfg.steps),
-                          lambda state, hyper: regression_risks(state, cfg.bits))
-            for name in cfg.methods}
+    adam = lambda hyper: optax.adam(optax.cosine_decay_schedule(hyper["lr"], cfg.steps))
+    evaluate = lambda state, hyper: regression_risks(state, cfg.bits)
+    return {name: Problem(make, losses[name], adam, evaluate) for name in cfg.methods}
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #b5523442
 def add_rounding_gradient(adam: optax.GradientTransformation, bits: int,
@@ -200,10 +194,9 @@ def digits_losses(cfg: Config, bits: int) -> dict:
             "RAT": of_rounded(loss, bits, at_random=True), "LOTION": loss}
 
 
-def digits_optimizer(cfg: Config, bits: int, method: str,
-                     hyper: dict) -> optax.GradientTransformation:
+def digits_optimizer(cfg: Config, bits: int, method: str, hyper: dict) -> optax.GradientTransformation:
     "Adam with a cosine; for LOTION with the regulariser's gradient, times a run's `weight`."
-    adam = cosine_adam(hyper["lr"], cfg.net_steps)
+    adam = optax.adam(optax.cosine_decay_schedule(hyper["lr"], cfg.net_steps))
     if method != "LOTION": return adam
     return add_rounding_gradient(adam, bits, hyper["weight"] * cfg.batch)
 
@@ -213,11 +206,9 @@ def digits_problems(cfg: Config, bits: int) -> dict[str, Problem]:
     data = digits.load()
     test_set = data.test_x.reshape(-1, 64) / 16.0, data.test_y                 # (355, 64), (355,)
     measures = tested(test_set, {"rounded_loss": cross_entropy, "accuracy": accuracy}, plain)
-    def make(hyper, *, key):
-        return eqx.nn.MLP(64, 10, cfg.net_width, 2, key=key), None
+    make = lambda hyper, *, key: (eqx.nn.MLP(64, 10, cfg.net_width, 2, key=key), None)
     def evaluate(state, hyper):
         return measures(state._replace(model=rounded(state.model, bits)), hyper)
-
     losses = digits_losses(cfg, bits)
     return {name: Problem(make, losses[name], partial(digits_optimizer, cfg, bits, name), evaluate)
             for name in cfg.methods}
