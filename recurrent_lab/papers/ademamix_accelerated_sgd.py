@@ -18,18 +18,19 @@ from jaxtyping import Array, Float, Key
 from ..models import Griffin, small_config
 from ..optimizers import (accelerated_sgd, ademamix, average_params, correct_by_mars,
                                       polynomial_weights, scale_by_accelerated_sgd,
-                                      simplified_ademamix, uniform_weights)
+                                      simplified_ademamix)
 from ..probes import linear_regression
 from ..probes.linear_regression import Method, Regression, power_law
 from ..probes.regression_bounds import largest_stable_rate
 from ..tasks import corpus
-from ..training import Problem, cross_entropy, first_output, grid, supervised, tested
+from ..training import (TUNING_SEED, Problem, cross_entropy, first_output, grid, supervised,
+                                    tested)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Samples', 'Config', 'square_gradient', 'iterates', 'schedule_free_as_accelerated',
-           'mars_and_accelerated', 'lion_and_accelerated', 'ademamix_and_simplified', 'two_sequences',
-           'two_sequences_as_accelerated', 'rate_of_share', 'expected', 'last_risks', 'settings_tried', 'sweep',
-           'sampled_risk', 'warmup_cosine', 'optimizers', 'bytes_problem', 'gain_over', 'draw_risk']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Samples', 'Config', 'square_gradient', 'iterates', 'schedule_free_as_accelerated',
+           'mars_and_accelerated', 'lion_and_accelerated', 'two_sequences', 'two_sequences_as_accelerated',
+           'rate_of_share', 'expected', 'last_risks', 'settings_tried', 'sweep', 'sampled_risk', 'warmup_cosine',
+           'optimizers', 'trials', 'bytes_problem', 'gain_over', 'draw_risk']
 
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Config:
     "About the paper's sizes: a language model of 150 million parameters; the regression is ours."
-    seeds: int = 5
+    seeds: int = 10
     d: int = 200; capacity: float = 1.5; source: float = 1.5; noises: tuple = (0.0, 0.1, 1.0)
     horizon: int = 4000; many: tuple = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
     data: int = 16_384; shared: tuple = (1, 4, 16, 64, 256); longest: int = 11
@@ -47,16 +48,20 @@ class Config:
     optimizers: tuple = ("AdamW", "AdEMAMix", "Simplified"); slow_weight: float = 5.0
     batches: tuple = (32, 1024); steps: tuple = (100_000, 3000); decays: tuple = (0.999, 0.99)
     rates: tuple = (0.0003, 0.001, 0.003, 0.01, 0.03)
-    betas: tuple = (0.0, 0.5, 0.9); b2: float = 0.95; weight_decay: float = 0.0001; held: int = 1024
+    betas: tuple = (0.0, 0.5, 0.8, 0.9); parts: tuple = (0.0, 0.025, 0.25, 1.0)
+    b2: float = 0.95; weight_decay: float = 0.0001; held: int = 1024
 
 
 LAPTOP = dict(d=50, horizon=500, many=(1, 2, 8, 32, 128, 512), longest=9, samples=500, data=2048,
-              shared=(1, 4, 16, 64), blocks="R", width=32, heads=2, length=32, batches=(4, 64),
-              steps=(1000, 200), decays=(0.99, 0.95), b2=0.99,
+              shared=(1, 4, 16, 64), blocks="R", width=32, heads=2, length=32, batches=(4, 32),
+              steps=(600, 200), decays=(0.98, 0.95), b2=0.99, held=256,
               rates=(0.004, 0.008, 0.016, 0.032, 0.064))
+DESKTOP = dict(LAPTOP, d=200, horizon=4000, many=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512), longest=11,
+               samples=2000, data=16_384, shared=(1, 4, 16, 64, 256), batches=(4, 64),
+               steps=(3000, 600), decays=(0.997, 0.983), held=1024)
 QUICK = dict(LAPTOP, seeds=2, horizon=150, many=(1, 32), longest=7, noises=(0.0, 1.0), samples=200,
              data=150, shared=(1, 15), batches=(4,), steps=(60,), decays=(0.95,), held=16,
-             optimizers=("AdEMAMix", "Simplified"), rates=(0.008, 0.016), betas=(0.9,))
+             optimizers=("Simplified",), rates=(0.008, 0.016), parts=(0.25, 1.0))
 
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #720af93f
 Samples = tuple[Float[Array, "T d"], Float[Array, " T"]]  # x and y
@@ -81,12 +86,8 @@ def iterates(optimizer: optax.GradientTransformation, w: Float[Array, " d"], sam
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #d48db40a
 def schedule_free_as_accelerated(eta: float, beta: float) -> optax.GradientTransformation:
     "Schedule-Free SGD as accelerated SGD with a polynomial average of its iterates."
-    def rate(n):                                                              # n = t - 1
-        return eta * beta / (n + 1.0)
-
-    def momentum(t):
-        return (t - 2.0) / jnp.maximum(t - 1.0, 1)
-
+    rate = lambda n: eta * beta / (n + 1.0)                                   # n = t - 1
+    momentum = lambda t: (t - 2.0) / jnp.maximum(t - 1.0, 1)
     accelerated = accelerated_sgd(rate, momentum, lambda t: (1 - beta) * t / beta)
     return optax.chain(accelerated, average_params(polynomial_weights(beta / (1 - beta))))
 
@@ -104,13 +105,6 @@ def lion_and_accelerated(eta: float, b1: float, b2: float) -> tuple:
     accelerated = scale_by_accelerated_sgd(b2, (1 - b1) * b2 / (b1 * (1 - b2)) - 1)
     return (optax.lion(eta, b1, b2, weight_decay=0.0),
             optax.chain(accelerated, optax.scale_by_sign(), optax.scale_by_learning_rate(eta)))
-
-
-def ademamix_and_simplified(eta: float, b3: float, slow_weight: float) -> tuple:
-    "AdEMAMix without its fast average, and Simplified AdEMAMix with α = 1/(α'(1-β₃))."
-    slow = slow_weight * (1 - b3)
-    return (ademamix(eta, 0.0, b3, b3, slow_weight),
-            simplified_ademamix(eta * slow, b3, b3, 1 / slow))
 
 # %% ../../nbs/papers/optimizers/ademamix_accelerated_sgd.ipynb #d74efba6
 def two_sequences(delta: float, kappa: float, a: float, p: float, w: Float[Array, " d"],
@@ -138,9 +132,10 @@ def rate_of_share(share: Array, b1: Array, alpha: Array, top: float) -> Array:
 
 
 def expected(share: Array, b1: Array, alpha: Array, top: float) -> Method:
-    "Accelerated SGD at that rate, for the exact recursion."
+    "Accelerated SGD at that rate, for the exact recursion: the numbers (w, m)."
     rate = rate_of_share(share, b1, alpha, top)
-    return linear_regression.accelerated_sgd(lambda t: rate, b1, alpha, uniform_weights())
+    step = jnp.array([[1, -rate * b1], [0, b1]]), jnp.array([-rate * (1 + alpha), 1]), jnp.array([1.0, 0])
+    return Method(jnp.array([1.0, 0]), lambda t: step)
 
 
 @partial(jax.jit, static_argnames="steps")
@@ -196,8 +191,8 @@ def warmup_cosine(peak: Array, steps: int) -> Callable:
 
 
 def optimizers(cfg: Config, steps: int, b3: float) -> dict[str, Callable]:
-    "By name: the optimizer of a run's hyper-parameters `lr` and `b1`, for so many steps."
-    common, alpha = dict(b2=cfg.b2, weight_decay=cfg.weight_decay), 1 / cfg.slow_weight / (1 - b3)
+    "By name: the optimizer of a run's `lr` and `b1`, or `lr` and `alpha`, for so many steps."
+    common = dict(b2=cfg.b2, weight_decay=cfg.weight_decay)
 
     def adamw(hyper):
         return optax.adamw(warmup_cosine(hyper["lr"], steps), hyper["b1"], **common)
@@ -207,11 +202,20 @@ def optimizers(cfg: Config, steps: int, b3: float) -> dict[str, Callable]:
                         alpha=cfg.slow_weight, warmup=steps, **common)
 
     def one_momentum(hyper):
-        return simplified_ademamix(warmup_cosine(hyper["lr"] / alpha, steps), b3, alpha=alpha,
-                                   b1_warmup=steps, min_b1=hyper["b1"], **common)
+        eta = hyper["lr"] * (1 + cfg.slow_weight) / (hyper["alpha"] + 1 / (1 - b3))
+        return simplified_ademamix(warmup_cosine(eta, steps), b3, alpha=hyper["alpha"],
+                                   b1_warmup=steps, **common)
 
     makes = {"AdamW": adamw, "AdEMAMix": two_momenta, "Simplified": one_momentum}
     return {name: makes[name] for name in cfg.optimizers}
+
+
+def trials(cfg: Config, name: str, b3: float):
+    "DataFrame: what an optimizer is tried with on the tuning seed."
+    of_map = 1 / (cfg.slow_weight * (1 - b3))
+    other = ({"alpha": [part * of_map for part in cfg.parts]} if name == "Simplified"
+             else {"b1": cfg.betas})
+    return grid(seed=[TUNING_SEED], lr=cfg.rates, **other)
 
 
 def bytes_problem(cfg: Config, optimizer: Callable, batch: int) -> Problem:

@@ -14,20 +14,20 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ..models import LRU, SequenceModel
+from ..models import LRU, Griffin, SequenceModel, small_config
 from ..optimizers import (average_params, averaged_params, polynomial_weights,
                                       rsqrt_schedule, wsd_schedule)
 from ..probes.linear_regression import power_law, risk, sgd
 from ..probes.regression_bounds import largest_stable_rate
-from ..tasks import lotka_volterra
-from ..training import (TUNING_SEED, Problem, State, grid, supervised, tested,
-                                    unexplained_variance)
+from ..tasks import corpus, lotka_volterra
+from ..training import (TUNING_SEED, Problem, State, cross_entropy, first_output, grid,
+                                    supervised, tested, unexplained_variance)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'KNOW_THE_HORIZON', 'ANYTIME', 'average_weights', 'Config', 'schedule', 'schedule_risks',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'KNOW_THE_HORIZON', 'ANYTIME', 'average_weights', 'Config', 'schedule', 'schedule_risks',
            'best_at_horizon', 'anytime_ratios', 'longest_cosine', 'risk_exponent', 'decayed_risks', 'late_exponents',
-           'populations_data', 'network_problem', 'mean_square', 'averaging_adam', 'both_errors', 'network_ratios',
-           'draw_schedule']
+           'populations_data', 'network_problem', 'mean_square', 'averaging_adam', 'bytes_problem', 'runs_by_kind',
+           'both_errors', 'network_ratios', 'draw_schedule']
 
 # %% ../../nbs/papers/optimizers/anytime_schedules.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -46,12 +46,15 @@ class Config:
     net_horizons: tuple = (500, 1000, 2000, 4000, 8000)
     net_rates: tuple = (0.001, 0.002, 0.004, 0.008, 0.016)
     width: int = 32; length: int = 32; net_batch: int = 8; net_t0: float = 250.0
+    text_horizons: tuple = (250, 500, 1000, 2000); text_rates: tuple = (0.002, 0.004, 0.008, 0.016)
+    text_width: int = 32; text_length: int = 32; text_batch: int = 16
 
 
 LAPTOP = dict(seeds=10, horizons=(500, 1000, 2000, 4000, 8000), rates=12,
               powers=(0.0, 0.25, 0.5, 0.75), power_d=500, power_steps=8000,
               net_horizons=(125, 250, 500, 1000), net_rates=(0.016, 0.032, 0.064, 0.128),
-              width=16, length=16, net_t0=100.0)
+              width=16, length=16, net_t0=100.0, text_horizons=())
+DESKTOP = dict(seeds=10)
 QUICK = dict(LAPTOP, seeds=2, sources=(2.0,), horizons=(250, 500, 1000), rates=8, t0=100.0,
              power_d=200, power_steps=2000, net_horizons=(60, 120), net_rates=(0.016, 0.032))
 
@@ -175,6 +178,25 @@ def averaging_adam(cfg: Config, kind: str, hyper: dict) -> optax.GradientTransfo
     "Adam with one kind of schedule, and an average of the parameters that it reaches."
     rate = schedule(kind, hyper["lr"], hyper["horizon"], cfg.net_t0)
     return optax.chain(optax.adam(rate), average_params(average_weights))
+
+
+def bytes_problem(cfg: Config, kind: str, text: corpus.Corpus) -> Problem:
+    "A Griffin that learns the next byte by Adam with one kind of schedule; its error is the loss."
+    sizes = dict(width=cfg.text_width, num_heads=2, window=cfg.text_length, blocks="RA")
+    config, train = small_config(256, **sizes), jnp.asarray(text.train)
+    held = corpus.batch(text.test, 256, cfg.text_length, key=jax.random.key(5))
+    measure = tested(held, {"error": cross_entropy}, forward=first_output)
+    batch = lambda key: corpus.batch(train, cfg.text_batch, cfg.text_length, key=key)
+    return Problem(lambda hyper, *, key: (Griffin(config, key=key), None),
+                   supervised(batch, forward=first_output), partial(averaging_adam, cfg, kind),
+                   partial(both_errors, measure))
+
+
+def runs_by_kind(cfg: Config, rates: tuple, horizons: tuple) -> dict:
+    "The runs of each schedule: of the cosine for each horizon, of the others for the longest."
+    runs = partial(grid, lr=rates, seed=[TUNING_SEED, *range(cfg.seeds)])
+    longest = dict.fromkeys(ANYTIME, [max(horizons)])
+    return {kind: runs(horizon=T) for kind, T in {"cosine": horizons, **longest}.items()}
 
 
 def both_errors(measure, state: State, hyper: dict) -> dict:

@@ -19,7 +19,7 @@ from ..probes.regression_bounds import largest_stable_rate
 from ..training import TUNING_SEED, Problem, State, supervised
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'INPUTS', 'TEACHER_UNITS', 'Network', 'Config', 'averaged_risks', 'steps_to',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'INPUTS', 'TEACHER_UNITS', 'Network', 'Config', 'averaged_risks', 'steps_to',
            'regression_overheads', 'critical_batch', 'exponents', 'all_critical', 'output', 'random_network', 'sample',
            'half_square', 'averaging_sgd', 'network_problem', 'forward', 'network_overheads', 'draw_batches']
 
@@ -47,6 +47,7 @@ LAPTOP = dict(width=200, widths=(50, 100, 200, 400),
               batches=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
               rates=20, net_widths=(32, 128), net_batches=(4, 16, 64, 256), net_data=(4096, 16_384),
               net_rates=(0.2, 0.4, 0.8, 1.6, 3.2))
+DESKTOP = dict(seeds=10)
 QUICK = dict(LAPTOP, seeds=2, sources=(1.5, 3.0), width_source=3.0, widths=(50, 200),
              data=(250, 1000, 4000), rates=12, batches=(1, 4, 16, 64, 256), net_widths=(32,),
              net_batches=(16, 128), net_data=(2048,), net_rates=(0.2, 0.4))

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -21,13 +23,14 @@ from ..models import Griffin, qk_norm, transformer_config
 from ..optimizers import (partition_by, sampled_gradient, scale_by_adalayer,
                                       scale_by_sophia_g)
 from ..tasks.text import windows
-from ..training import Problem, State, next_token
+from ..training import Problem, State, grid, next_token
 from ..training.losses import logits
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'MARKS', 'Config', 'Untied', 'make_model', 'draw_windows', 'directions', 'hybrid', 'make_optimizer',
-           'rates_of', 'drawn_labels', 'clipped_share', 'byte_problem', 'last_losses', 'decades', 'range_of_rates',
-           'difference', 'adam_step', 'shortened_sign', 'draw_course']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'MARKS', 'Config', 'Untied', 'make_model', 'symbols', 'counting_loss', 'draw_windows',
+           'directions', 'hybrid', 'make_optimizer', 'rates_of', 'runs_of', 'drawn_labels', 'clipped_share',
+           'byte_problem', 'last_losses', 'decades', 'range_of_rates', 'difference', 'adam_step', 'shortened_sign',
+           'draw_course']
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -37,9 +40,10 @@ from dataclasses import dataclass
 class Config:
     "The paper's smallest model."
     seeds: int = 3
-    depth: int = 12; width: int = 1024; heads: int = 16
+    depth: int = 12; width: int = 1024; heads: int = 16; vocabulary: int = 32_768
     length: int = 512; batch: int = 256; steps: int = 24_000; warmup: float = 0.1
-    b1: float = 0.9; b2: float = 0.95; rho: float = 0.04; clip: float = 1.0; ratio: float = 100.0
+    b1: float = 0.9; b2: float = 0.95; clip: float = 1.0
+    rhos: tuple = (0.04, 0.4, 4.0); ratios: tuple = (3.0, 10.0, 30.0, 100.0)
     sgd: tuple = (0.0316, 0.1, 0.316, 1.0, 3.16, 10.0)
     adam: tuple = (0.000316, 0.001, 0.00316, 0.01, 0.0316, 0.1)
     signs: tuple = (0.0000316, 0.0001, 0.000316, 0.001, 0.00316, 0.01)
@@ -49,35 +53,51 @@ class Config:
                          "SGD, last", "SGD, norms", "SGD, last + norms", "SGD, blocks")
 
 
-LAPTOP = dict(seeds=5, depth=2, width=32, heads=2, length=32, batch=16, steps=150, window=20,
-              ratio=30.0, sgd=(0.0316, 0.1, 0.316, 1.0, 3.16),
+LAPTOP = dict(seeds=10, depth=2, width=32, heads=2, vocabulary=256, length=32, batch=16, steps=150,
+              window=20, ratios=(3.0, 10.0, 30.0), sgd=(0.0316, 0.1, 0.316, 1.0, 3.16),
               adam=(0.00316, 0.01, 0.0316, 0.1, 0.316), signs=(0.001, 0.00316, 0.01, 0.0316, 0.1))
-QUICK = dict(LAPTOP, seeds=3, depth=1, steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
+DESKTOP = dict(LAPTOP, seeds=3, width=64, vocabulary=2048, length=64, batch=32, steps=400, window=40,
+               optimizers=("SGD", "Adam", "Signum", "SGD, last", "SGD, last + norms", "SGD, blocks"))
+QUICK = dict(LAPTOP, seeds=3, depth=1, rhos=(0.04,), steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
              signs=(0.00316, 0.01), optimizers=("SGD", "Adam", "Sophia"))
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #79ed04cd
 class Untied(eqx.Module):
-    "A language model with a last layer of its own: bytes (T,) → (logits (T, 256), None)."
+    "A language model with a last layer of its own: words (T,) → (logits (T, V), None)."
     body: Griffin
-    last: Float[Array, "width 256"]
+    last: Float[Array, "width V"]
 
-    def __call__(self, words: Int[Array, " T"]) -> tuple[Float[Array, "T 256"], None]:
+    def __call__(self, words: Int[Array, " T"]) -> tuple[Float[Array, "T V"], None]:
         return self.body.final_norm(self.body.hidden(words)[0]) @ self.last, None
 
 
 def make_model(cfg: Config) -> Callable:
-    "How a run begins: a Transformer of bytes with norms on queries and keys."
-    config = transformer_config(256, width=cfg.width, depth=cfg.depth, num_heads=cfg.heads,
+    "How a run begins: a Transformer with norms on queries and keys."
+    config = transformer_config(cfg.vocabulary, width=cfg.width, depth=cfg.depth, num_heads=cfg.heads,
                                 context=cfg.length)
 
     def make(hyper, *, key):
         k_body, k_last = jax.random.split(key)
-        last = jax.random.normal(k_last, (cfg.width, 256)) / math.sqrt(cfg.width)
+        last = jax.random.normal(k_last, (cfg.width, cfg.vocabulary)) / math.sqrt(cfg.width)
         return Untied(qk_norm(Griffin(config, key=k_body)), last), None
     return make
 
 
-def draw_windows(cfg: Config, data: UInt8[Array, " bytes"]) -> Callable:
+def symbols(text: UInt8[np.ndarray, " bytes"], vocabulary: int) -> Int[np.ndarray, " n"]:
+    "The text as its bytes, or as its words by frequency, the last number for all that are rarer."
+    if vocabulary == 256: return text
+    words = re.findall(rb"\w+|\W", text.tobytes())
+    rank = {w: i for i, (w, _) in enumerate(Counter(words).most_common(vocabulary - 1))}
+    return np.array([rank.get(word, vocabulary - 1) for word in words], np.uint16)
+
+
+def counting_loss(data: Int[np.ndarray, " n"]) -> float:
+    "The loss of who knows no more than how frequent each symbol is, in nats."
+    p = np.bincount(data) / len(data)
+    return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+
+def draw_windows(cfg: Config, data: Int[Array, " n"]) -> Callable:
     "The windows (batch, length + 1) that a step draws from `data`."
     def batch(aux, hyper, t, *, key):
         return windows(data, cfg.batch, cfg.length + 1, key=key).astype("int32")
@@ -87,7 +107,7 @@ def draw_windows(cfg: Config, data: UInt8[Array, " bytes"]) -> Callable:
 MARKS = {"last": "last", "norms": "norm", "blocks": "blocks"}  # what the path of an array contains
 
 
-def directions(cfg: Config) -> dict[str, optax.GradientTransformation]:
+def directions(cfg: Config, rho: Array) -> dict[str, optax.GradientTransformation]:
     "The optimizers that are not hybrids, without clipping and learning rate."
     b1, b2 = cfg.b1, cfg.b2
     average = optax.ema(b1, debias=False)
@@ -95,27 +115,25 @@ def directions(cfg: Config) -> dict[str, optax.GradientTransformation]:
     return {"SGD": optax.trace(b1), "Adam": optax.scale_by_adam(b1, b2),
             "Adafactor": optax.chain(factored, average), "Lion": optax.scale_by_lion(b1, b2),
             "Signum": optax.chain(average, optax.scale_by_sign()),
-            "Sophia": scale_by_sophia_g(cfg.batch * cfg.length, b1, b2, cfg.rho),
+            "Sophia": scale_by_sophia_g(cfg.batch * cfg.length, b1, b2, rho),
             "Adalayer": scale_by_adalayer(b1, b2)}
 
 
-def hybrid(cfg: Config, elsewhere: str, parts: str) -> optax.GradientTransformation:
-    "Adam on `parts`, such as 'last + norms'; elsewhere Adalayer, or SGD at `ratio` times the rate."
-    known = directions(cfg)
-    rest = known[elsewhere]
-    if elsewhere == "SGD":
-        rest = optax.chain(rest, optax.scale(cfg.ratio))
+def hybrid(cfg: Config, elsewhere: str, parts: str, ratio: Array) -> optax.GradientTransformation:
+    "Adam on `parts`, such as 'last + norms'; elsewhere Adalayer or SGD, at `ratio` times the rate."
+    known = directions(cfg, 1.0)
+    rest = optax.chain(known[elsewhere], optax.scale(ratio))
     return partition_by(lambda path, p: any(MARKS[part] in path for part in parts.split(" + ")),
                         known["Adam"], rest)
 
 
 def make_optimizer(cfg: Config, name: str, hyper: dict) -> optax.GradientTransformation:
-    "The optimizer `name` at the rate `lr` of a run."
+    "The optimizer `name` at the rate `lr` of a run, and its `second` number."
     kind, _, parts = name.partition(", ")
-    plain = directions(cfg).get(kind.removesuffix(" unclipped"))
+    plain = directions(cfg, hyper["second"]).get(kind.removesuffix(" unclipped"))
     clip = optax.identity() if "unclipped" in name else optax.clip_by_global_norm(cfg.clip)
     shape = optax.warmup_cosine_decay_schedule(0, 1, int(cfg.warmup * cfg.steps), cfg.steps)
-    return optax.chain(clip, hybrid(cfg, kind, parts) if parts else plain,
+    return optax.chain(clip, hybrid(cfg, kind, parts, hyper["second"]) if parts else plain,
                        optax.scale_by_learning_rate(lambda count: hyper["lr"] * shape(count)))
 
 
@@ -123,6 +141,12 @@ def rates_of(cfg: Config, name: str) -> tuple[float, ...]:
     "The learning rates that the optimizer `name` is tried at."
     signs = name in ("Lion", "Signum", "Sophia")
     return cfg.signs if signs else cfg.sgd if name in ("SGD", "SGD unclipped") else cfg.adam
+
+
+def runs_of(cfg: Config, name: str, seeds: list[int]):
+    "DataFrame: the runs of the optimizer `name`, at each rate and `second` number with each seed."
+    second = cfg.rhos if name == "Sophia" else cfg.ratios if name.startswith("SGD,") else (1.0,)
+    return grid(lr=rates_of(cfg, name), second=second, seed=seeds)
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #62f5db22
 def drawn_labels(batch: Callable) -> Callable:
@@ -138,7 +162,7 @@ def clipped_share(cfg: Config) -> Callable:
     "The evaluation of Sophia's state: the share of its moving coordinates whose step is clipped."
     def evaluate(state: State, hyper: dict) -> dict:
         m, h = (ravel_pytree(optax.tree.get(state.opt_state, name))[0] for name in ("mu", "h"))
-        clipped = abs(m) > cfg.rho * cfg.batch * cfg.length * h
+        clipped = abs(m) > hyper["second"] * cfg.batch * cfg.length * h
         return {"clipped": clipped.sum() / (m != 0).sum()}
     return evaluate
 
@@ -155,7 +179,7 @@ def last_losses(table, runs: dict, blind: float, rows: int = 2):
     import pandas as pd
     every = pd.concat(runs, names=["optimizer"]).reset_index("optimizer")
     final = table[table.step > sorted(set(table.step))[-rows - 1]]
-    by = ["optimizer", "lr", "seed"]
+    by = ["optimizer", "lr", "second", "seed"]
     ended = final.groupby(by).loss.agg(["mean", "size"]).reset_index()
     ended = ended[ended["size"] == rows].rename(columns={"mean": "loss"})[[*by, "loss"]]
     losses = every.merge(ended, how="left", on=by)

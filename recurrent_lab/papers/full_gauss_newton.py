@@ -24,10 +24,10 @@ from ..training import TUNING_SEED, Problem, State, full_batch, next_token, weig
 from ..training.losses import logits
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'SEARCHED', 'Config', 'make_network', 'network', 'squared_error', 'make_student', 'first_order',
-           'student_optimizer', 'student_problem', 'make_transformer', 'branch', 'by_branch', 'transformer_optimizer',
-           'outputs', 'byte_problem', 'iterations_to', 'at_best_trial', 'times_fewer', 'losses_of', 'dense_step',
-           'steps_apart', 'least_squares_apart', 'one_step']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'SEARCHED', 'Config', 'make_network', 'network', 'squared_error', 'make_student',
+           'first_order', 'student_optimizer', 'student_problem', 'make_transformer', 'branch', 'by_branch',
+           'linearised_step', 'transformer_optimizer', 'outputs', 'byte_problem', 'iterations_to', 'at_best_trial',
+           'times_fewer', 'losses_of', 'dense_step', 'steps_apart', 'one_step']
 
 # %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -46,12 +46,16 @@ class Config:
     lm_targets: tuple = (1.3, 1.2, 1.1, 1.0); lm_rates: tuple = (0.0003, 0.001, 0.003)
     muon_rates: tuple = (0.003, 0.01, 0.03); lm_adam_rate: float = 0.001
     lm_dampings: tuple = (0.003, 0.01, 0.03)
-    lm_optimizers: tuple = ("AdamW", "Muon", "SOAP", "full", "layerwise"); timings: int = 5
+    lm_optimizers: tuple = ("AdamW", "Muon", "SOAP", "full", "layerwise", "prox-linear")
+    inner: int = 5; timings: int = 5
 
 
 LAPTOP = dict(blocks="A", width=16, heads=2, length=16, batch=256, cg=12, lm_newton_steps=24,
               lm_steps=150, lm_targets=(3.2, 3.0, 2.8, 2.7), lm_rates=(0.01, 0.03, 0.1),
-              muon_rates=(0.03, 0.1, 0.3), lm_adam_rate=0.03)
+              muon_rates=(0.03, 0.1, 0.3), lm_adam_rate=0.03,
+              lm_optimizers=("AdamW", "Muon", "SOAP", "full", "layerwise"))
+DESKTOP = dict(LAPTOP, cg=24, lm_newton_steps=40, lm_steps=300, lm_targets=(3.2, 3.0, 2.8, 2.6),
+               lm_dampings=(0.001, 0.003, 0.01, 0.03, 0.1), lm_optimizers=Config.lm_optimizers)
 QUICK = dict(LAPTOP, seeds=3, optimizers=("SOAP",), newton_steps=15, steps=120, targets=(0.1, 0.03),
              rates=(0.03, 0.1), dampings=(0.001, 0.01), batch=64, cg=6, lm_newton_steps=8,
              lm_targets=(3.6, 3.4), lm_dampings=(0.03,), lm_optimizers=("full",), timings=0)
@@ -66,9 +70,8 @@ def make_network(cfg: Config, gain: float, *, key: Key[Array, ""]) -> dict[str, 
 
 def network(p: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
     "f of every row of x."
-    one = jnp.tanh(x @ p["one"]["W"] + p["one"]["b"])
-    two = jnp.tanh(one @ p["two"]["W"] + p["two"]["b"])
-    return two @ p["out"]["W"] + p["out"]["b"]
+    for layer in ("one", "two"): x = jnp.tanh(x @ p[layer]["W"] + p[layer]["b"])
+    return x @ p["out"]["W"] + p["out"]["b"]
 
 
 def squared_error(z: Float[Array, " C"], y: Float[Array, " C"]) -> Float[Array, ""]:
@@ -109,24 +112,18 @@ def student_optimizer(cfg: Config, name: str, hyper: dict) -> optax.GradientTran
 
 def student_problem(cfg: Config, name: str) -> Problem:
     "A student of a teacher, all examples at once, by the optimizer `name`."
-    def objective(p, data, hyper, t):
-        return jnp.mean(jax.vmap(squared_error)(network(p, data[0]), data[1]))
-
+    error = lambda p, data, hyper, t: jnp.mean(jax.vmap(squared_error)(network(p, data[0]), data[1]))
     def extra(p, data, hyper, t, *, key):
         return {"predict": partial(network, x=data[0]), "targets": data[1]}
 
-    return Problem(make_student(cfg), full_batch(objective),
-                   partial(student_optimizer, cfg, name), extra=extra)
+    return Problem(make_student(cfg), full_batch(error), partial(student_optimizer, cfg, name), extra=extra)
 
 # %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #ad5a3482
 def make_transformer(cfg: Config) -> Callable:
     "How a run begins: a Griffin of 128 symbols with the blocks of the configuration."
-    config = small_config(128, width=cfg.width, num_heads=cfg.heads, window=cfg.length,
-                          blocks=cfg.blocks)
-
-    def make(hyper, *, key):
-        return Griffin(config, key=key), None
-    return make
+    sizes = dict(width=cfg.width, num_heads=cfg.heads, window=cfg.length, blocks=cfg.blocks)
+    config = small_config(128, **sizes)
+    return lambda hyper, *, key: (Griffin(config, key=key), None)
 
 
 def branch(path: str) -> str:
@@ -141,10 +138,17 @@ def by_branch(params: PyTree) -> tuple[dict[str, dict[str, Array]], Callable]:
     layers, paths = {}, [jax.tree_util.keystr(path) for path, _ in leaves]
     for path, (_, array) in zip(paths, leaves):
         layers.setdefault(branch(path), {})[path] = array
+    return layers, lambda layers: tree.unflatten([layers[branch(path)][path] for path in paths])
 
-    def back(layers):
-        return tree.unflatten([layers[branch(path)][path] for path in paths])
-    return layers, back
+# %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #dabc3808
+def linearised_step(predict: Callable, loss: Callable, params: PyTree, targets: Array, damping: float,
+                    cg: int, newton_steps: int) -> PyTree:
+    "θ - θ', where θ' has a low loss of the model linearised at θ."
+    z, push = jax.linearize(predict, params)
+    linear = partial(gauss_newton_cg, lambda d: z + push(d), loss)
+    newton = lambda _, d: jax.tree.map(jnp.subtract, d, linear(d, targets, damping, cg))
+    start = optax.tree.zeros_like(params)
+    return jax.tree.map(jnp.negative, jax.lax.fori_loop(0, newton_steps, newton, start))
 
 # %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #c7c1a1f6
 def transformer_optimizer(cfg: Config, name: str, hyper: dict) -> optax.GradientTransformation:
@@ -152,9 +156,11 @@ def transformer_optimizer(cfg: Config, name: str, hyper: dict) -> optax.Gradient
     if name in ("AdamW", "Muon", "SOAP"):
         return first_order(name, hyper["trial"], cfg.lm_adam_rate)
 
+    loss = optax.softmax_cross_entropy_with_integer_labels
     def direction(predict, *, params, targets):
+        if name == "prox-linear":
+            return linearised_step(predict, loss, params, targets, hyper["trial"], cfg.cg, cfg.inner)
         layers, back = by_branch(params)
-        loss = optax.softmax_cross_entropy_with_integer_labels
         return back(gauss_newton_cg(lambda d: predict(back(d)), loss, layers, targets,
                                     hyper["trial"], cfg.cg, name == "layerwise"))
     return line_searched(direction, SEARCHED)
@@ -229,18 +235,11 @@ def steps_apart(p: PyTree, x: Float[Array, "n d"], y: Float[Array, "n 1"], dampi
     "How far the library's directions are from the dense one, relative to its length."
     predict, dense = partial(network, x=x), dense_step(p, x, y, damping, layerwise)
     args = predict, squared_error, p, y, damping
-    found = {"batch": gauss_newton(*args, layerwise), "cg": gauss_newton_cg(*args, 100, layerwise)}
+    found = {"batch": gauss_newton(*args, layerwise), "cg": gauss_newton_cg(*args, 100, layerwise),
+             "linearised": linearised_step(*args, 100, 1)}
     return {name: jnp.linalg.norm(ravel_pytree(d)[0] - dense) / jnp.linalg.norm(dense)
             for name, d in found.items()}
 
-
-@jax.jit
-def least_squares_apart(x: Float[Array, "n d"], y: Float[Array, "n 1"]) -> Float[Array, ""]:
-    "How far one step of a linear model, from weights of one, lands from the least squares."
-    start, A = jnp.ones((x.shape[1] + 1, 1)), jnp.hstack([x, jnp.ones((len(x), 1))])
-    landed = start - gauss_newton_cg(lambda w: A @ w, squared_error, start, y, 1e-12, 30)
-    least = jnp.linalg.lstsq(A, y)[0]
-    return jnp.linalg.norm(landed - least) / jnp.linalg.norm(least)
 
 # %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #9825afa7
 def one_step(problem: Problem, static: PyTree, hyper: dict, arrays: PyTree) -> PyTree:

@@ -18,13 +18,13 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from ..optimizers import lotion, rounding_variance
 from ..optimizers.quantize import int_scale, round_int, straight_through
 from ..tasks import digits
-from ..training import (TUNING_SEED, Problem, State, accuracy, best_rates,
-                                    cross_entropy, full_batch, plain, supervised, tested)
+from ..training import (TUNING_SEED, Problem, State, accuracy, cross_entropy,
+                                    full_batch, plain, supervised, tested)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'quadratic', 'mean_over_roundings', 'smoothed', 'random_quadratic', 'grid_minima',
-           'Regression', 'excess_risk', 'curvature', 'improving_moves', 'rounded', 'of_rounded', 'regression_losses',
-           'regression_risks', 'cosine_adam', 'regression_problems', 'add_rounding_gradient', 'digits_losses',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'quadratic', 'mean_over_roundings', 'smoothed', 'random_quadratic',
+           'grid_minima', 'Regression', 'excess_risk', 'curvature', 'improving_moves', 'rounded', 'of_rounded',
+           'regression_losses', 'regression_risks', 'regression_problems', 'add_rounding_gradient', 'digits_losses',
            'digits_optimizer', 'digits_problems', 'at_best_rate', 'reached', 'relative', 'draw_one_weight']
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #8512c2c2
@@ -38,15 +38,18 @@ class Config:
     bases: tuple = ("eigenbasis", "random basis"); d: int = 12_000; rotated_d: int = 1000
     capacity: float = 1.1; bits: int = 4; steps: int = 20_000
     rates: tuple = (0.0003, 0.001, 0.003, 0.01, 0.03)
-    net_bits: int = 4; net_width: int = 256; net_steps: int = 5000
-    net_rates: tuple = (0.0003, 0.001, 0.003, 0.01); batch: int = 64
+    net_bits: tuple = (4, 8); net_width: int = 256; net_steps: int = 5000; batch: int = 64
+    net_rates: tuple = (0.0003, 0.001, 0.003, 0.01); net_weights: tuple = (0.1, 1.0, 10.0)
 
 
 LAPTOP = dict(d=2000, rotated_d=256, steps=4000,
-              rates=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), net_bits=3, net_width=32,
+              rates=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), net_bits=(3, 4, 8), net_width=32,
               net_steps=800, net_rates=(0.003, 0.01, 0.03))
+DESKTOP = dict(LAPTOP, d=12_000, rotated_d=1000, steps=10_000, net_width=128, net_steps=3000,
+               net_rates=(0.001, 0.003, 0.01, 0.03))
 QUICK = dict(LAPTOP, seeds=5, tuning_seeds=1, methods=("QAT", "LOTION"), d=64, steps=300,
-             rates=(0.01, 0.03), bases=("eigenbasis",), net_steps=100, net_rates=(0.01,))
+             rates=(0.01, 0.03), bases=("eigenbasis",), net_bits=(3,), net_steps=100, net_rates=(0.01,),
+             net_weights=(1.0,))
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #85375ddb
 def quadratic(w: Array, H: Array, target: Array) -> Array:
@@ -154,11 +157,6 @@ def regression_risks(state: State, bits: int) -> dict:
             "moves": improving_moves(w, problem, bits)}
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #d57e673d
-def cosine_adam(rate: Array, steps: int) -> optax.GradientTransformation:
-    "Adam, its learning rate a cosine from `rate` to 0."
-    return optax.adam(optax.cosine_decay_schedule(rate, steps))
-
-
 def regression_problems(cfg: Config, basis: str) -> dict[str, Problem]:
     "The training of each method in the `eigenbasis` or a `random basis`."
     d = cfg.d if basis == "eigenbasis" else cfg.rotated_d
@@ -169,17 +167,17 @@ def regression_problems(cfg: Config, basis: str) -> dict[str, Problem]:
         return jnp.full(d, 1e-3), Regression(jnp.arange(1.0, d + 1) ** -cfg.capacity, Q, target)
 
     losses = regression_losses(cfg.bits)
-    return {name: Problem(make, losses[name], lambda hyper: cosine_adam(hyper["lr"], cfg.steps),
-                          lambda state, hyper: regression_risks(state, cfg.bits))
-            for name in cfg.methods}
+    adam = lambda hyper: optax.adam(optax.cosine_decay_schedule(hyper["lr"], cfg.steps))
+    evaluate = lambda state, hyper: regression_risks(state, cfg.bits)
+    return {name: Problem(make, losses[name], adam, evaluate) for name in cfg.methods}
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #b5523442
 def add_rounding_gradient(adam: optax.GradientTransformation, bits: int,
-                          batch: int) -> optax.GradientTransformation:
-    "`adam` on the gradient of the loss plus LOTION's regulariser, for matrices, with its own ν."
+                          strength: Array) -> optax.GradientTransformation:
+    "`adam` on the loss plus LOTION's regulariser, times `strength`, for matrices, with its own ν."
     def regulariser(params, nu):
         pairs = zip(jax.tree.leaves(params), jax.tree.leaves(nu))
-        return batch / 2 * sum((v * rounding_variance(w, int_scale(w, bits))).sum()
+        return strength / 2 * sum((v * rounding_variance(w, int_scale(w, bits))).sum()
                                for w, v in pairs if w.ndim >= 2)
     def update(grads, state, params=None):
         push = jax.grad(regulariser)(params, optax.tree.get(state, "nu"))
@@ -187,40 +185,43 @@ def add_rounding_gradient(adam: optax.GradientTransformation, bits: int,
     return optax.GradientTransformation(adam.init, update)
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #af83595d
-def digits_losses(cfg: Config) -> dict:
+def digits_losses(cfg: Config, bits: int) -> dict:
     "The loss of each method on batches of digits; LOTION's regulariser is in its optimizer."
     data = digits.load()
     train_set = data.train_x.reshape(-1, 64) / 16.0, data.train_y              # (1442, 64), (1442,)
     loss = supervised(lambda key: digits.batch(train_set, cfg.batch, key=key), forward=plain)
-    return {"PTQ": loss, "QAT": of_rounded(loss, cfg.net_bits),
-            "RAT": of_rounded(loss, cfg.net_bits, at_random=True), "LOTION": loss}
+    return {"PTQ": loss, "QAT": of_rounded(loss, bits),
+            "RAT": of_rounded(loss, bits, at_random=True), "LOTION": loss}
 
 
-def digits_optimizer(cfg: Config, method: str, hyper: dict) -> optax.GradientTransformation:
-    "Adam with a cosine; for LOTION with the regulariser's gradient."
-    adam = cosine_adam(hyper["lr"], cfg.net_steps)
-    return add_rounding_gradient(adam, cfg.net_bits, cfg.batch) if method == "LOTION" else adam
+def digits_optimizer(cfg: Config, bits: int, method: str, hyper: dict) -> optax.GradientTransformation:
+    "Adam with a cosine; for LOTION with the regulariser's gradient, times a run's `weight`."
+    adam = optax.adam(optax.cosine_decay_schedule(hyper["lr"], cfg.net_steps))
+    if method != "LOTION": return adam
+    return add_rounding_gradient(adam, bits, hyper["weight"] * cfg.batch)
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #3b3206c0
-def digits_problems(cfg: Config) -> dict[str, Problem]:
+def digits_problems(cfg: Config, bits: int) -> dict[str, Problem]:
     "The training of each method; tested is the network rounded to the nearest."
     data = digits.load()
     test_set = data.test_x.reshape(-1, 64) / 16.0, data.test_y                 # (355, 64), (355,)
     measures = tested(test_set, {"rounded_loss": cross_entropy, "accuracy": accuracy}, plain)
-    def make(hyper, *, key):
-        return eqx.nn.MLP(64, 10, cfg.net_width, 2, key=key), None
+    make = lambda hyper, *, key: (eqx.nn.MLP(64, 10, cfg.net_width, 2, key=key), None)
     def evaluate(state, hyper):
-        return measures(state._replace(model=rounded(state.model, cfg.net_bits)), hyper)
-
-    losses = digits_losses(cfg)
-    return {name: Problem(make, losses[name], partial(digits_optimizer, cfg, name), evaluate)
+        return measures(state._replace(model=rounded(state.model, bits)), hyper)
+    losses = digits_losses(cfg, bits)
+    return {name: Problem(make, losses[name], partial(digits_optimizer, cfg, bits, name), evaluate)
             for name in cfg.methods}
 
 # %% ../../nbs/papers/optimizers/lotion.ipynb #cef06a28
 def at_best_rate(table, score: str):
-    "DataFrame: each method's runs at the rate with the least mean `score` on the tuning seeds."
-    rates = best_rates(table[table.seed >= TUNING_SEED], "method", metric=score)
-    return table[(table.seed < TUNING_SEED) & (table.lr == table.method.map(rates.lr))]
+    "DataFrame: each method's runs at the trial with the least mean `score` on the tuning seeds."
+    trial = ["method", "lr", "weight"]
+    tuning = table[(table.seed >= TUNING_SEED) & (table.step == table.step.max())]
+    found = tuning.groupby(trial, sort=False)[score].agg(["mean", "size"])
+    found = found[found["size"] == found["size"].max()]["mean"]                 # no run failed
+    best = found.loc[found.groupby("method", sort=False).idxmin()].reset_index()[trial]
+    return table[table.seed < TUNING_SEED].merge(best, on=trial)
 
 
 def reached(table, score: str):

@@ -22,10 +22,10 @@ from ..training import (Problem, State, accuracy, cross_entropy, full_batch, sup
                                     tested)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Matrices', 'Config', 'cloud', 'log_loss', 'decaying', 'separation', 'polar', 'log_entropy',
-           'network', 'hidden', 'outputs', 'pixels', 'optimizers', 'digits_problem', 'powerprop_descent', 'pruned',
-           'step_difference', 'effective_rank', 'rank_share', 'small_share', 'solution', 'order_of', 'permuted_problem',
-           'held_out_accuracy', 'forgets_less']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Matrices', 'Config', 'cloud', 'log_loss', 'decaying', 'separation', 'polar',
+           'log_entropy', 'network', 'hidden', 'outputs', 'pixels', 'optimizers', 'digits_problem', 'powerprop_descent',
+           'pruned', 'step_difference', 'effective_rank', 'rank_share', 'small_share', 'class_overlap', 'solution',
+           'order_of', 'permuted_problem', 'held_out_accuracy', 'forgets_less']
 
 # %% ../../nbs/papers/optimizers/optimizers_alter_solutions.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -34,21 +34,20 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Config:
     "A larger network and more tasks than a laptop's: the paper has no table of settings."
-    seeds: int = 10
-    dimension: int = 20; points: int = 20; toy_steps: int = 100_000
+    seeds: int = 10; dimension: int = 20; points: int = 20; toy_steps: int = 100_000
     toy_losses: tuple = (1e-3, 1e-6); toys: tuple = ("GD", "sign", "Adam")
     linear: tuple = ("GD", "sign", "Adam", "polar", "Muon")
     linear_points: int = 500; linear_steps: int = 20_000; linear_losses: tuple = (1e-4, 1e-6)
     width: int = 128; batch: int = 64; b1: float = 0.9; b2: float = 0.99; frequency: int = 10
     optimizers: tuple = ("SGD", "Adam", "Shampoo", "Shampoo ½", "SOAP", "Muon")
     rates: tuple = (0.25, 0.5, 1, 2, 4); loss: float = 1e-3; most: int = 20_000
-    powers: tuple = (1, 2, 3); power_rate: float = 0.4; power_loss: float = 0.01
-    power_most: int = 20_000; kept: tuple = (0.5, 0.4, 0.3, 0.2, 0.1)
-    tasks: int = 10; accuracy: float = 0.95; task_most: int = 2000
+    powers: tuple = (1, 2, 3); power_rate: float = 0.4; power_loss: float = 0.01; power_most: int = 20_000
+    kept: tuple = (0.5, 0.4, 0.3, 0.2, 0.1); tasks: int = 10; accuracy: float = 0.95; task_most: int = 2000
 
 
 LAPTOP = dict(seeds=10, toy_steps=20_000, linear_points=200, linear_steps=8000, width=32, most=2000,
               power_most=6000, tasks=4, task_most=400)
+DESKTOP = dict(LAPTOP, width=128, most=5000, power_most=20_000, tasks=10, task_most=1000)
 QUICK = dict(LAPTOP, seeds=2, toy_steps=2000, toys=("GD", "sign"), linear=("GD", "polar"),
              linear_losses=(1e-4,), linear_steps=2000, optimizers=("Muon",), rates=(4,),
              powers=(1, 2), loss=0.01, power_loss=0.1, tasks=2)
@@ -155,9 +154,7 @@ def digits_problem(cfg: Config, optimizer: Callable) -> Problem:
 
 def powerprop_descent(cfg: Config, hyper: dict) -> optax.GradientTransformation:
     "SGD with the preconditioner of the power `inside`; the rate is divided by the power's square."
-    def scale(g, w):
-        return [powerprop_preconditioner(W, hyper["inside"]) * G for G, W in zip(g, w)]
-
+    scale = lambda g, w: [powerprop_preconditioner(W, hyper["inside"]) * G for G, W in zip(g, w)]
     power = jnp.maximum(hyper["outside"], hyper["inside"])
     return optax.chain(optax.stateless(scale), optax.sgd(cfg.power_rate / power**2))
 
@@ -172,9 +169,7 @@ def pruned(Ws: Matrices, keep: float) -> Matrices:
 def step_difference(Ws: Matrices, a: float, rate: float, x: Float[Array, "n 64"],
                     y: Int[Array, " n"]) -> Float[Array, ""]:
     "How much a weight differs at most after a step of power-propagation and a preconditioned one."
-    def loss(theta, a):
-        return cross_entropy(outputs([powerprop(W, a) for W in theta], x), y)
-
+    loss = lambda theta, a: cross_entropy(outputs([powerprop(W, a) for W in theta], x), y)
     theta = [powerprop_inverse(W, a) for W in Ws]
     one = [powerprop(p - rate * g, a) for p, g in zip(theta, jax.grad(loss)(theta, a))]
     other = [W - rate * powerprop_preconditioner(W, a) * g
@@ -200,14 +195,20 @@ def small_share(Ws: Matrices) -> Float[Array, ""]:
     return jnp.concatenate([one.ravel() for one in small]).mean()
 
 
-def solution(state: State, x: Float[Array, "n 64"]) -> dict[str, Float[Array, ""]]:
-    "What is measured of a trained network of `digits_problem`: ranks and sparsity."
+def class_overlap(h: Float[Array, "n width"], y: Int[Array, " n"]) -> Float[Array, ""]:
+    "The mean cosine between the mean hidden vectors of two of the ten classes."
+    mu = jax.nn.one_hot(y, 10).T @ h                                         # (10, width), times n_c
+    mu = mu / jnp.linalg.norm(mu, axis=1, keepdims=True)
+    return ((mu @ mu.T).sum() - 10) / 90
+
+
+def solution(state: State, x: Float[Array, "n 64"], y: Int[Array, " n"]) -> dict[str, Array]:
+    "What is measured of a trained network of `digits_problem`: ranks, sparsity, overlap of classes."
     Ws, start = state.model, state.aux[1]
     h = hidden(Ws, x)                                                        # (2, n, width)
     return {"weight_rank": rank_share(Ws), "start_rank": rank_share(start),
             "change_rank": rank_share([W - W0 for W, W0 in zip(Ws, start)]),
-            "hidden_rank": effective_rank(h[1]), "zeros": (h == 0).mean(),
-            "small": small_share(Ws)}
+            "zeros": (h == 0).mean(), "small": small_share(Ws), "overlap": class_overlap(h[1], y)}
 
 # %% ../../nbs/papers/optimizers/optimizers_alter_solutions.ipynb #dae4a0e3
 def order_of(hyper: dict, task: Int[Array, ""]) -> Int[Array, " 64"]:

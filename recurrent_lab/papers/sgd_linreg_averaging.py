@@ -22,8 +22,8 @@ from ..tasks import digits
 from ..training import Problem, State
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'averaged_sgd', 'gaussian_sample', 'excess', 'sgd_risk', 'from_iterate', 'risks_at',
-           'without_noise', 'from_solution', 'mean_constant', 'dimension_share', 'effective_dimension',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'averaged_sgd', 'gaussian_sample', 'excess', 'sgd_risk', 'from_iterate',
+           'risks_at', 'without_noise', 'from_solution', 'mean_constant', 'dimension_share', 'effective_dimension',
            'counted_dimensions', 'risks_of_means', 'beside_bounds', 'digits_regression', 'digits_problem', 'draw_risk']
 
 # %% ../../nbs/papers/optimizers/sgd_linreg_averaging.ipynb #8512c2c2
@@ -44,6 +44,7 @@ class Config:
 
 
 LAPTOP = dict(seeds=500, steps=2000, longest=4096, dimensions=(50, 200, 1000, 5000))
+DESKTOP = dict(seeds=1000)
 QUICK = dict(LAPTOP, seeds=200, steps=600, longest=512, capacities=(1.0, 2.0), sources=(1.0, 2.0),
              rates=(0.1, 0.3), dimensions=(50, 1000), epochs=5)
 

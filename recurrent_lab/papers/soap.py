@@ -12,18 +12,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from ..models import Griffin, small_config
 from ..optimizers import (decoupled, eigenbasis, factor, inverse_root, replay, rotate,
                                       scale_by_adam_hat, shampoo, soap)
 from ..tasks.text import windows
-from ..training import Problem, cross_entropy, next_token
+from ..training import Problem, State, cross_entropy, next_token, weights
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'make_model', 'next_byte', 'rising', 'make_optimizer', 'byte_problem', 'recent',
-           'by_seed', 'steps_to', 'steps_saved', 'matrix_gradients', 'relative', 'adafactor_and_shampoo',
-           'soap_and_adam']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_model', 'next_byte', 'rising', 'make_optimizer', 'byte_problem',
+           'recent', 'by_seed', 'steps_to', 'steps_saved', 'steps_alone', 'matrix_gradients', 'relative',
+           'adafactor_and_shampoo', 'soap_and_adam']
 
 # %% ../../nbs/papers/optimizers/soap.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -39,22 +39,24 @@ class Config:
     frequency: int = 10; frequencies: tuple = (1, 10, 100)
     b1: float = 0.95; b2: float = 0.95; weight_decay: float = 0.0001; longest: int = 10_000
     window: int = 50; gradients: int = 64; optimizers: tuple = ("AdamW", "Shampoo", "SOAP")
+    timings: int = 11
 
 
-LAPTOP = dict(seeds=5, blocks="RA", width=32, heads=2, length=32, batch=32, steps=200, warmup=20,
-              window=20, rates=(0.003, 0.01, 0.03, 0.1), frequencies=(1, 10, 30), longest=128,
-              gradients=32)
+LAPTOP = dict(seeds=10, blocks="RA", width=32, heads=2, length=32, batch=32, steps=200, warmup=20,
+              window=20, rates=(0.0056, 0.01, 0.0178, 0.0316, 0.0562), frequencies=(1, 10, 30),
+              longest=128, gradients=32)
+DESKTOP = dict(LAPTOP, seeds=5, width=64, length=64, batch=256, steps=600, warmup=60,
+               frequencies=(1, 3, 10, 30))
 QUICK = dict(LAPTOP, seeds=3, blocks="R", batch=16, steps=40, warmup=10, rates=(0.01, 0.03),
-             frequencies=(10,), window=10, gradients=16, optimizers=("AdamW", "SOAP"))
+             frequencies=(10,), window=10, gradients=16, longest=32, timings=0,
+             optimizers=("AdamW", "SOAP"))
 
 # %% ../../nbs/papers/optimizers/soap.ipynb #3dd83610
 def make_model(cfg: Config) -> Callable:
     "How a run begins: a Griffin of bytes with the blocks of the configuration."
-    config = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length, blocks=cfg.blocks)
-
-    def make(hyper, *, key):
-        return Griffin(config, key=key), None
-    return make
+    config = small_config(256, width=cfg.width, num_heads=cfg.heads, window=cfg.length,
+                          blocks=cfg.blocks)
+    return lambda hyper, *, key: (Griffin(config, key=key), None)
 
 
 def next_byte(cfg: Config, data: UInt8[Array, " bytes"]) -> Callable:
@@ -105,10 +107,24 @@ def steps_to(losses, target):
     return reached.idxmax().where(reached.any(), losses.index[-1])
 
 
-def steps_saved(losses, others):
-    "Series by seed: the steps saved over `others`, in percent of all steps."
+def steps_saved(losses, others, cost: float = 1.0):
+    """Series by seed: the steps saved over `others`, in percent of all steps; the time saved, if a
+    step takes `cost` times as long as one of the others."""
     T = losses.index[-1]
-    return 100 * (steps_to(others, losses.loc[T]) - steps_to(losses, others.loc[T])) / T
+    return 100 * (steps_to(others, losses.loc[T]) - cost * steps_to(losses, others.loc[T])) / T
+
+# %% ../../nbs/papers/optimizers/soap.ipynb #afe3a4bd
+def steps_alone(problem: Problem, static: PyTree, hyper: dict, steps: int, arrays: PyTree) -> PyTree:
+    "The arrays of a model, whose rest is `static`, after the first `steps` of its training."
+    def step(carry, key):
+        arrays, opt_state, t = carry
+        now = State(eqx.combine(arrays, static), None, opt_state, t)
+        now = problem.step(now, hyper, key=key)[0]
+        return (eqx.filter(now.model, eqx.is_array), now.opt_state, now.t), None
+
+    begin = problem.optimizer(hyper).init(weights(eqx.combine(arrays, static)))
+    keys = jax.random.split(jax.random.key(0), steps)
+    return jax.lax.scan(step, (arrays, begin, jnp.asarray(0)), keys)[0][0]
 
 # %% ../../nbs/papers/optimizers/soap.ipynb #cbcb5198
 def matrix_gradients(cfg: Config, data: UInt8[Array, " bytes"]) -> dict[str, Float[Array, "N m n"]]:
