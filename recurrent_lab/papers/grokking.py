@@ -5,8 +5,6 @@
 # %% ../../nbs/papers/features/grokking.ipynb #876d8563
 from __future__ import annotations
 
-from math import factorial
-
 import jax.numpy as jnp
 import numpy as np
 import optax

@@ -52,11 +52,11 @@ class Config:
 LAPTOP = dict(seeds=10, steps=3500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
               sizes=((10, 2), (20, 2), (40, 2), (10, 3), (20, 3), (30, 3), (40, 3),
                      (10, 4), (15, 4), (20, 4)), flip_n=20, flips=0.25, variants_n=20,
-              batch_sizes=(10, 20), batch_steps=20_000, batch_seeds=5, inits=12, orders=4,
+              batches=(1, 256), batch_sizes=(10, 20), batch_steps=20_000, batch_seeds=5, inits=12, orders=4,
               variant_steps=2500, sample_steps=12_500, flow_batch=4096, flow_step=0.01)
 DESKTOP = dict(LAPTOP, steps=60_000, every=100, sizes=Config.sizes, flip_n=30, flips=0.4, hidden_n=50,
                hidden_batch=1024, hidden_steps=6000, variants_n=40, variant_steps=30_000,
-               batch_sizes=(10, 20, 30), batch_steps=60_000, batch_seeds=10, inits=30, orders=10,
+               batches=Config.batches, batch_sizes=(10, 20, 30), batch_steps=60_000, batch_seeds=10, inits=30, orders=10,
                sample_steps=40_000, flow_batch=16_384, flow_step=0.005)
 QUICK = dict(LAPTOP, seeds=4, n=20, steps=1500, hidden_n=20, hidden_steps=800,
              sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12, batches=(),
