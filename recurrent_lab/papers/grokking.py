@@ -11,14 +11,16 @@ import optax
 from jax import random
 from jaxtyping import Array, Bool, Float, Int
 
-from ..models import PairNet
+from ..models import Griffin, PairNet, transformer_config
 from ..probes import spectrum
 from ..tasks import modular
-from ..training import Problem, State, full_batch
+from ..training import Problem, State, cross_entropy, full_batch
+from ..training.losses import logits
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'answer_tables', 'weighted_mean', 'one_frequency', 'measure_net', 'table_problem',
-           'powers_of_root', 'steps_to_fit', 'draw_grokking']
+__all__ = ['DESKTOP', 'LAPTOP', 'QUICK', 'Config', 'modulo_equations', 'answer_tables', 'weighted_mean', 'one_frequency',
+           'measure_net', 'table_problem', 'answer_logits', 'measure_answers', 'transformer_problem', 'powers_of_root',
+           'steps_to_fit', 'draw_grokking']
 
 # %% ../../nbs/papers/features/grokking.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -26,30 +28,46 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Config:
-    "The paper's modulus, operations, fractions and decay."
+    "The paper's modulus, operations, fractions, decay, and Transformer."
     seeds: int = 7
     p: int = 97; width: int = 1024; rate: float = 0.01; steps: int = 100_000; every: int = 100
     fraction: float = 0.5; fractions: tuple = (0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8)
-    decay: float = 1.0; decays: tuple = (0.0, 0.1, 0.3, 1.0)
+    decay: float = 1.0
+    decays: tuple = (1.0, 0.3, 0.1, 0.03); decay_steps: int = 400_000; decay_seeds: int = 7
+    things: int = 5; permutation_fractions: tuple = (0.25, 0.28, 0.3, 0.4, 0.5)
     operations: tuple = ("x + y", "x - y", "x / y", "x² + y²", "x² + xy + y²",
                          "x² + xy + y² + x", "x / y if y is odd, else x - y", "x³ + xy",
                          "x³ + xy² + y")
     operation_fraction: float = 0.7
+    model_seeds: int = 7; model_width: int = 128; model_depth: int = 2
+    model_batch: int = 512; model_rate: float = 0.001; model_steps: int = 100_000
 
 
-LAPTOP = dict(seeds=5, p=31, width=160, steps=1800, every=10, decays=(0.0, 0.3, 1.0),
-              fractions=(0.35, 0.4, 0.5, 0.6, 0.7, 0.8))
-QUICK = dict(LAPTOP, p=23, width=128, steps=800, fraction=0.6, fractions=(0.6, 0.8),
-             decays=(0.0, 1.0), operations=("x + y", "x / y", "x² + xy + y²"))
+DESKTOP = dict(seeds=3, p=59, width=256, steps=10_000, every=20, decay_steps=30_000, decay_seeds=3,
+               fractions=(0.25, 0.28, 0.3, 0.35, 0.4, 0.5, 0.6), operation_fraction=0.6,
+               permutation_fractions=(0.5, 0.6), operations=("x + y", "x / y", "x² + xy + y²",
+               "x / y if y is odd, else x - y", "x³ + xy² + y"),
+               model_seeds=3, model_depth=1, model_steps=5000)
+LAPTOP = dict(seeds=5, p=31, width=160, steps=1800, every=10,
+              decays=(1.0, 0.3, 0.1), decay_steps=12_000, decay_seeds=3,
+              fractions=(0.35, 0.4, 0.5, 0.6, 0.7, 0.8), things=4,
+              permutation_fractions=(0.65, 0.7, 0.8), model_seeds=0)
+QUICK = dict(LAPTOP, seeds=4, p=23, width=128, steps=600, fraction=0.6, fractions=(0.6, 0.8),
+             decays=(1.0, 0.3), decay_steps=600, decay_seeds=2, things=3, permutation_fractions=(0.7, 0.8),
+             operations=("x + y", "x / y", "x² + xy + y²"))
 
 # %% ../../nbs/papers/features/grokking.ipynb #df9eb2d5
-def answer_tables(operations: tuple[str, ...], p: int) -> tuple[Int[Array, "o p*p"],
-                                                                Bool[Array, "o p*p"]]:
-    "The answer of each operation to (x, y), at the place x p + y, and whether there is one."
-    answers, exists = np.zeros((2, len(operations), p * p), int)
-    for i, name in enumerate(operations):
-        x, y, c = modular.modular_equations(name, p).T
-        answers[i, x * p + y], exists[i, x * p + y] = c, 1
+def modulo_equations(cfg: Config) -> list[Int[np.ndarray, "N 3"]]:
+    "The equations of all operations of a configuration, modulo its prime."
+    return [modular.modular_equations(name, cfg.p) for name in cfg.operations]
+
+
+def answer_tables(equations: list, size: int) -> tuple[Int[Array, "o size*size"],
+                                                       Bool[Array, "o size*size"]]:
+    "The answer of each operation to (x, y), at the place x size + y, and whether there is one."
+    answers, exists = np.zeros((2, len(equations), size**2), int)
+    for i, (x, y, c) in enumerate(one.T for one in equations):
+        answers[i, x * size + y], exists[i, x * size + y] = c, 1
     return jnp.asarray(answers), jnp.asarray(exists, bool)
 
 
@@ -75,22 +93,54 @@ def measure_net(answers: Int[Array, "o p*p"], exists: Bool[Array, "o p*p"]):
     return evaluate
 
 # %% ../../nbs/papers/features/grokking.ipynb #e596a7d4
-def table_problem(cfg: Config) -> Problem:
-    "An operation's table, part of it shown, all at once: cross entropy by AdamW."
-    answers, exists = answer_tables(cfg.operations, cfg.p)
+def table_problem(cfg: Config, equations: list, size: int) -> Problem:
+    "Operations' tables on `size` symbols, part of each shown, all at once: cross entropy by AdamW."
+    answers, exists = answer_tables(equations, size)
 
     def make(hyper, *, key):
-        seen = modular.training_mask(cfg.p**2, hyper["fraction"], key=random.fold_in(key, 1))
-        return PairNet(cfg.p, cfg.width, key=key), seen
+        seen = modular.training_mask(size**2, hyper["fraction"], key=random.fold_in(key, 1))
+        return PairNet(size, cfg.width, key=key), seen
 
     def objective(net, seen, hyper, t):
-        logits = net.table().reshape(-1, cfg.p)                                 # (p², p)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, answers[hyper["op"]])
+        z = net.table().reshape(-1, size)                                       # (size², size)
+        losses = optax.softmax_cross_entropy_with_integer_labels(z, answers[hyper["op"]])
         return weighted_mean(losses, seen & exists[hyper["op"]])
 
     return Problem(make, full_batch(objective),
                    lambda hyper: optax.adamw(cfg.rate, b2=0.98, weight_decay=hyper["decay"]),
                    measure_net(answers, exists))
+
+# %% ../../nbs/papers/features/grokking.ipynb #5b9f43fa
+def answer_logits(model: Griffin, words: Int[Array, "N 5"]) -> Float[Array, "N V"]:
+    "What a language model says after x ∘ y =."
+    return logits(model, words[:, :-1])[:, -1]
+
+
+def measure_answers(words: Int[Array, "N 5"]):
+    "An evaluation: a language model's accuracy on training and test equations."
+    def evaluate(state: State, hyper: dict) -> dict:
+        right = answer_logits(state.model, words).argmax(-1) == words[:, -1]
+        return {"train": weighted_mean(right, state.aux), "test": weighted_mean(right, ~state.aux)}
+
+    return evaluate
+
+
+def transformer_problem(cfg: Config) -> Problem:
+    "x + y as five tokens, by a Transformer, from batches of the equations that are shown."
+    words = modular.token_sequences(modular.modular_equations("x + y", cfg.p), cfg.p)
+    words, shape = jnp.asarray(words), dict(width=cfg.model_width, depth=cfg.model_depth, context=5)
+
+    def make(hyper, *, key):
+        seen = modular.training_mask(len(words), hyper["fraction"], key=random.fold_in(key, 1))
+        return Griffin(transformer_config(cfg.p + 2, **shape), key=key), seen
+
+    def of_batch(model, seen, hyper, t, *, key):
+        some = words[random.choice(key, len(words), (cfg.model_batch,), p=seen / seen.sum())]
+        value = cross_entropy(answer_logits(model, some), some[:, -1])
+        return value, (seen, {"loss": value})
+
+    adam = optax.adamw(cfg.model_rate, b2=0.98, weight_decay=cfg.decay)
+    return Problem(make, of_batch, lambda hyper: adam, measure_answers(words))
 
 # %% ../../nbs/papers/features/grokking.ipynb #beb1dc24
 def powers_of_root(p: int) -> list[int]:
@@ -113,7 +163,8 @@ def draw_grokking(operation: str = "x / y", fraction: float = 0.6, decay: float 
     from recurrent_lab.training import grid, train
     cfg = Config(**QUICK | {"operations": (operation,)})
     runs = grid(op=[0], fraction=[fraction], decay=[decay], seed=range(3))
-    table = train(table_problem(cfg), runs, steps=500, every=20).table
+    problem = table_problem(cfg, modulo_equations(cfg), cfg.p)
+    table = train(problem, runs, steps=500, every=20).table
     table = table.melt(["step", "seed"], ["train", "test"], "equations", "accuracy")
     title = f"{operation} modulo {cfg.p}, {fraction:.0%} of the table shown, decay {decay}"
     return figures.curves(table, "step", "accuracy", by="equations", scale="toy", title=title)

@@ -21,10 +21,10 @@ from .pareto_frontiers import agreement, hinge
 from ..training import Problem, State
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'parity_points', 'relu_start', 'bit_movement', 'relative_movement', 'measure_progress',
-           'parity_problem', 'logistic', 'squared', 'variant_problem', 'flow_weight', 'sign_error', 'plateau_share',
-           'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'half_plateau', 'seeds_as_one_line',
-           'draw_progress']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'parity_points', 'relu_start', 'by_init', 'bit_movement', 'relative_movement',
+           'measure_progress', 'parity_problem', 'logistic', 'squared', 'variant_problem', 'flow_weight', 'sign_error',
+           'plateau_share', 'factor_points', 'factor_products', 'disjoint_problem', 'steps_to', 'in_plateau', 'shared',
+           'seeds_as_one_line', 'draw_progress']
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -32,25 +32,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Config:
-    "The paper's sizes (Figures 1, 3 and 15)."
+    "The paper's sizes (Figures 1 to 4, 15 and 16)."
     seeds: int = 25
     n: int = 30; k: int = 3; width: int = 100; batch: int = 32; rate: float = 0.1
     steps: int = 100_000; every: int = 100
     sizes: tuple = ((30, 3), (60, 3), (90, 3), (30, 4), (30, 5), (30, 6))
+    flip_n: int = 50; flips: float = 0.49
+    batches: tuple = (1, 4, 32, 256); batch_sizes: tuple = (10, 20, 30)
+    batch_rate: float = 0.01; batch_steps: int = 100_000; batch_seeds: int = 25
+    inits: int = 100; orders: int = 100; init_width: int = 10; init_batch: int = 128
     hidden_n: int = 50; hidden_batch: int = 1024; hidden_steps: int = 20_000
     variants_n: int = 30; variant_steps: int = 100_000
-    variants: tuple = ("Gaussian", "signs", "2-sparse", "logistic", "square", "10 neurons",
-                       "1000 cubes", "zigzag neuron", "sine neuron", "PolyNet")
+    variants: tuple = ("Gaussian", "signs", "2-sparse", "logistic", "square", "10 neurons", "100 neurons",
+                       "1000 neurons", "1000 cubes", "zigzag neuron", "sine neuron", "PolyNet")
     samples: tuple = (300, 500, 1000); decay: float = 0.01; sample_steps: int = 100_000
     factor_bits: tuple = (10, 30, 100); flow_batch: int = 16_384; flow_step: float = 0.005
 
 
 LAPTOP = dict(seeds=10, steps=3500, every=25, hidden_n=30, hidden_batch=256, hidden_steps=1400,
               sizes=((10, 2), (20, 2), (40, 2), (10, 3), (20, 3), (30, 3), (40, 3),
-                     (10, 4), (15, 4), (20, 4)), variants_n=20, variant_steps=2500,
-              sample_steps=12_500, flow_batch=4096, flow_step=0.01)
+                     (10, 4), (15, 4), (20, 4)), flip_n=20, flips=0.25, variants_n=20,
+              batches=(1, 256), batch_sizes=(10, 20), batch_steps=20_000, batch_seeds=5, inits=12, orders=4,
+              variant_steps=2500, sample_steps=12_500, flow_batch=4096, flow_step=0.01)
+DESKTOP = dict(LAPTOP, steps=60_000, every=100, sizes=Config.sizes, flip_n=30, flips=0.4, hidden_n=50,
+               hidden_batch=1024, hidden_steps=6000, variants_n=40, variant_steps=30_000,
+               batches=Config.batches, batch_sizes=(10, 20, 30), batch_steps=60_000, batch_seeds=10, inits=30, orders=10,
+               sample_steps=40_000, flow_batch=16_384, flow_step=0.005)
 QUICK = dict(LAPTOP, seeds=4, n=20, steps=1500, hidden_n=20, hidden_steps=800,
-             sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12,
+             sizes=((10, 2), (20, 2), (10, 3), (20, 3)), variants_n=12, batches=(),
              variants=("PolyNet",), variant_steps=600, samples=(300, 1000), sample_steps=500,
              factor_bits=(10, 30), flow_batch=2048)
 
@@ -73,6 +82,11 @@ def relu_start(bits: int, width: int) -> Callable:
         return eqx.tree_at(lambda net: (net.W, net.b), net, (larger * net.W, larger * net.b))
 
     return start
+
+
+def by_init(start: Callable) -> Callable:
+    "`start`, with the same net for the same number `init` of a run, whatever its seed."
+    return lambda hyper, *, key: start(hyper, key=random.key(hyper["init"]))
 
 # %% ../../nbs/papers/features/hidden_progress.ipynb #35d460ca
 def bit_movement(W: Float[Array, "r n"], W_0: Float[Array, "r n"]) -> Float[Array, " n"]:
@@ -130,7 +144,8 @@ def variant_problem(cfg: Config, name: str) -> Problem:
     "The parity of `variants_n` bits by the net, the initial weights or the loss called `name`."
     ours, neuron = partial(MLP, width=cfg.width), partial(MLP, width=1, readout=False)
     nets = {"Gaussian": partial(ours, init="gaussian"), "signs": partial(ours, init="sign"),
-            "2-sparse": partial(ours, init="sparse"), "10 neurons": partial(MLP, width=10),
+            "2-sparse": partial(ours, init="sparse"),
+            **{f"{r} neurons": partial(MLP, width=r) for r in (10, 100, 1000)},
             "1000 cubes": partial(MLP, width=1000, activation=power(3)),
             "zigzag neuron": partial(neuron, activation=zigzag(cfg.k)),
             "sine neuron": partial(neuron, activation=sine(cfg.k)),
@@ -201,9 +216,16 @@ def steps_to(table, level: float, by: str, names: list, metric: str = "accuracy"
     return first.unstack("seed").reindex(index=names, columns=sorted(set(table.seed))).T
 
 
-def half_plateau(table, every: int):
-    "Series by seed: half of the first step with 60 % accuracy, rounded down to a logged step."
-    return table[table.accuracy >= 0.6].groupby("seed").step.min() // (2 * every) * every
+def in_plateau(table, part: int, every: int):
+    "Series by seed: one `part`th of the first step with 60 % accuracy, down to a logged step."
+    return table[table.accuracy >= 0.6].groupby("seed").step.min() // (part * every) * every
+
+
+def shared(times):
+    "Series by row: products of standardised times of two of a row, in the mean the intraclass correlation."
+    z = np.log(times)                                                               # (rows, N)
+    z, N = (z - z.to_numpy().mean()) / z.to_numpy().std(), z.shape[1]
+    return (z.sum(axis=1) ** 2 - (z**2).sum(axis=1)) / (N * (N - 1))
 
 
 def seeds_as_one_line(table, x: str, y: str):

@@ -10,10 +10,11 @@ from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Key
 
 from ..models import PairNet, PowerNet
 from ..probes import certificates, margin, spectrum
@@ -21,9 +22,9 @@ from ..tasks import groups, parity
 from ..training import Problem, cross_entropy, full_batch
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'Task', 'addition_task', 'group_task', 'parity_task', 'margin_share', 'fading',
-           'margin_problem', 'regularized_norms', 'regularized_margin', 'cyclic_neurons', 'parity_neurons',
-           'group_neurons', 'by_seed', 'draw_addition']
+__all__ = ['DESKTOP', 'LAPTOP', 'QUICK', 'Config', 'Task', 'addition_task', 'group_task', 'parity_task', 'margin_share', 'fading',
+           'margin_problem', 'unit_neurons', 'dual_bound', 'group_dual', 'regularized_norms', 'regularized_margin',
+           'cyclic_neurons', 'parity_neurons', 'group_neurons', 'by_seed', 'draw_addition']
 
 # %% ../../nbs/papers/features/margin_maximization.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Config:
     parity_rate: float = 0.01; parity_strong: float = 1e-2
 
 
+DESKTOP = dict(parities=((8, 3, 16), (10, 4, 40)), groups=((3, 40), (4, 260)), steps=10_000)
 LAPTOP = dict(p=23, width=176, parities=((8, 3, 16), (10, 4, 40)), groups=((3, 40), (4, 260)),
               steps=6000)
 QUICK = dict(LAPTOP, seeds=3, p=7, width=48, certified=(7,), parities=((8, 3, 16),),
@@ -104,6 +106,34 @@ def margin_problem(task: Task, *, steps: int, rate: float, strong: float, weak: 
     return Problem(lambda hyper, *, key: (task.make(key=key), None), full_batch(objective),
                    lambda hyper: optax.adam(optax.cosine_decay_schedule(rate, steps, 0.02)),
                    lambda state, hyper: {"share": margin_share(task, state.model)})
+
+# %% ../../nbs/papers/features/margin_maximization.ipynb #986b6cf6
+def unit_neurons(net):
+    "The net with every neuron ω_i divided by its norm."
+    size = jnp.linalg.norm(net.neurons(), axis=1, keepdims=True)
+    return jax.tree.map(lambda x: x / size, net)
+
+
+def dual_bound(task: Task, *, steps: int = 300, key: Key[Array, ""]) -> Float[Array, ""]:
+    "B / γ*: the best of many neurons, each of which climbs along its gradient on the sphere."
+    slope = jax.grad(lambda net: margin.mean_margin(task.answers(net), task.y))
+
+    def climb(_, net):
+        return unit_neurons(jax.tree.map(jnp.add, net, unit_neurons(slope(net))))
+
+    net = jax.lax.fori_loop(0, steps, climb, unit_neurons(task.make(key=key)))
+    return (net.neurons() * slope(net).neurons()).sum(1).max() / task.nu / task.gamma
+
+
+def group_dual(chi: Float[np.ndarray, "r g"]) -> float:
+    "min over weights τ of max over n of a_n Σ_g τ_g (d_n - χ_n(g)), over γ*, by linear programming."
+    from scipy.optimize import linprog
+    d, order = chi[1:, :1], chi.shape[1]
+    gain = 2 * (3 * order * d) ** -1.5 * (d - chi[1:, 1:])                          # (r-1, g-1)
+    rows = np.append(gain / gain.max(), -np.ones((len(d), 1)), 1)                   # of (τ, bound)
+    total = np.append(np.ones(order - 1), 0)[None]
+    best = linprog(np.append(np.zeros(order - 1), 1), rows, np.zeros(len(d)), total, [1])
+    return float(best.fun * gain.max() / margin.group_optimum(np.rint(chi[:, 0]).tolist()))
 
 # %% ../../nbs/papers/features/margin_maximization.ipynb #42a7711b
 def regularized_norms(chi: Float[np.ndarray, "r g"], lam: float) -> Float[np.ndarray, " r-1"]:

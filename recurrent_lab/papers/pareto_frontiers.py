@@ -21,10 +21,10 @@ from ..tasks import parity
 from ..training import Problem, State, plain, supervised, tested
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'KINDS', 'Config', 'Beginning', 'make_net', 'parity_points', 'hinge', 'agreement', 'decayed_sgd',
-           'offline_loss', 'fitted', 'offline_problem', 'winning', 'neuron_weights', 'rewound', 'online_problem',
-           'new_net', 'one_of', 'load_table', 'split_table', 'forest_accuracy', 'table_problem', 'first_step',
-           'success_figure', 'draw_parity']
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'KINDS', 'Config', 'Beginning', 'make_net', 'parity_points', 'hinge', 'agreement',
+           'decayed_sgd', 'offline_loss', 'fitted', 'offline_problem', 'winning', 'neuron_weights', 'rewound',
+           'online_problem', 'new_net', 'one_of', 'load_table', 'split_table', 'forest_accuracy', 'table_problem',
+           'first_step', 'success_figure', 'draw_parity']
 
 # %% ../../nbs/papers/features/pareto_frontiers.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -42,14 +42,18 @@ class Config:
     luck_steps: int = 100_000
     tickets: int = 5; ticket_n: int = 50; ticket_k: int = 5; ticket_width: int = 100
     ticket_steps: int = 20_000
-    tables: tuple = ("breast_cancer", "wine", "diabetes"); table_share: float = 0.4
+    tables: tuple = ("breast_cancer", "wine", "diabetes", "planted"); table_share: float = 0.1
     table_width: int = 1000; table_steps: int = 20_000
 
 
 LAPTOP = dict(seeds=12, n=30, steps=12_000, widths=(10, 30, 100, 300),
               samples=(300, 400, 500, 600, 800), luck_seeds=64, luck_n=20, luck_width=60,
               luck_samples=250, luck_steps=6000, ticket_n=30, ticket_k=3, ticket_steps=4000,
-              table_width=300, table_steps=3000)
+              tables=("breast_cancer", "wine", "diabetes"), table_share=0.4, table_width=300,
+              table_steps=3000)
+DESKTOP = dict(LAPTOP, seeds=25, steps=20_000, widths=(10, 30, 100, 300, 1000), luck_seeds=200,
+               ticket_n=50, ticket_k=5, ticket_steps=200_000, table_share=0.1, table_width=1000,
+               tables=("breast_cancer", "wine", "diabetes", "planted"))
 QUICK = dict(LAPTOP, seeds=6, n=20, steps=3000, widths=(10, 100), samples=(250, 600), luck_seeds=32,
              luck_steps=3000, ticket_n=20, ticket_steps=800, tables=("wine",), table_steps=300)
 
@@ -163,8 +167,11 @@ def one_of(nets: MLP) -> Callable:
 
 # %% ../../nbs/papers/features/pareto_frontiers.ipynb #4cf56e41
 def load_table(name: str) -> tuple[np.ndarray, np.ndarray]:
-    "A table of scikit-learn, (rows, features), and its two classes, ±1."
+    "A table of scikit-learn, or the planted one: (rows, features), and its two classes, ±1."
     from sklearn import datasets
+    if name == "planted":
+        x = np.random.default_rng(0).normal(size=(1000, 20))
+        return x, np.sign(x[:, 0] * x[:, 1])
     x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     return x, np.where(y > (np.median(y) if name == "diabetes" else 0), 1.0, -1.0)
 

@@ -15,8 +15,8 @@ from jaxtyping import Array, Float, Key
 from ..training import Problem, State, full_batch
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'closed_form', 'Layers', 'Modes', 'mode_strengths', 'decoupled_start', 'random_start',
-           'network_problem', 'measure_modes', 'half_times']
+__all__ = ['LAPTOP', 'QUICK', 'Config', 'closed_form', 'half_time', 'Data', 'orthonormal', 'make_data', 'Layers', 'strengths',
+           'first_strengths', 'decoupled_start', 'random_start', 'squared_error', 'network_problem', 'times_to_half']
 
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Config:
-    "A map of rank three, and small steps; a strength begins at about `start`."
+    "Three modes, and small steps; a strength begins at about `start`."
     seeds: int = 20
     strengths: tuple = (1.0, 2.0, 4.0)
-    width: int = 16; hidden: int = 16
+    width: int = 16; examples: int = 64
     rate: float = 0.0001; steps: int = 60_000
     start: float = 0.001
 
@@ -36,75 +36,92 @@ LAPTOP = dict(rate=0.01, steps=600)
 QUICK = dict(LAPTOP, seeds=10)
 
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #e0e1b484
-def closed_form(s: Float[Array, " k"], u_0: Float[Array, " k"], t: float) -> Float[Array, " k"]:
-    "Strengths of the modes at time `t` (equation 12 of the paper, solved for u)."
+def closed_form(s: Float[Array, "*k"], u_0: Float[Array, "*k"],
+                t: Float[Array, "*k"]) -> Float[Array, "*k"]:
+    "The strength of a mode at time `t` (equation 12 of the paper, solved for u)."
     return s / (1 + (s / u_0 - 1) * jnp.exp(-2 * s * t))
 
+
+def half_time(s: Float[Array, "*k"], u_0: Float[Array, "*k"]) -> Float[Array, "*k"]:
+    "The time at which a mode has half of its strength."
+    return jnp.log(s / u_0 - 1) / (2 * s)
+
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #b1ee8733
-class Layers(NamedTuple):
-    "The weights that are learned."
-    W1: Float[Array, "h n"]
-    W2: Float[Array, "n h"]
-
-
-class Modes(NamedTuple):
-    "The map to be learned, mode by mode, and the strengths in the network at the start."
+class Data(NamedTuple):
+    "Examples, and the singular vectors of the map from x to y."
+    x: Float[Array, "N n"]
+    y: Float[Array, "N n"]
     U: Float[Array, "n k"]
     V: Float[Array, "n k"]
-    u_0: Float[Array, " k"]
 
 
-def mode_strengths(W: Layers, modes: Modes) -> Float[Array, " k"]:
-    "The strength of every mode in the network."
-    return jnp.einsum("ia,ij,ja->a", modes.U, W.W2 @ W.W1, modes.V)
+def orthonormal(rows: int, columns: int, *, key: Key[Array, ""]) -> Float[Array, "rows columns"]:
+    "Random orthonormal columns."
+    return jnp.linalg.qr(random.normal(key, (rows, columns)))[0]
+
+
+def make_data(cfg: Config, *, key: Key[Array, ""]) -> Data:
+    "`examples` uncorrelated inputs, and what a map of the given `strengths` makes of them."
+    (k_x, k_U, k_V), n, k = random.split(key, 3), cfg.width, len(cfg.strengths)
+    x = cfg.examples**0.5 * orthonormal(cfg.examples, n, key=k_x)
+    U, V = orthonormal(n, k, key=k_U), orthonormal(n, k, key=k_V)
+    return Data(x, x @ V @ (jnp.array(cfg.strengths) * U).T, U, V)
 
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #72b9cd00
-def decoupled_start(cfg: Config, U: Array, V: Array, *,
-                    key: Key[Array, ""]) -> tuple[Layers, Float[Array, " k"]]:
-    "Layers with one hidden unit for each mode, and u_0; `U` and `V` are (n, k)."
-    u_0 = cfg.start * 3 ** random.uniform(key, (len(cfg.strengths),), minval=-1, maxval=1)
-    units = jnp.eye(cfg.hidden, len(cfg.strengths))                             # (h, k)
-    return Layers(units @ (jnp.sqrt(u_0) * V).T, (jnp.sqrt(u_0) * U) @ units.T), u_0
+class Layers(NamedTuple):
+    "The weights that are learned."
+    W1: Float[Array, "n n"]
+    W2: Float[Array, "n n"]
 
 
-def random_start(cfg: Config, U: Array, V: Array, *,
-                 key: Key[Array, ""]) -> tuple[Layers, Float[Array, " k"]]:
-    "Layers of normal weights, and u_0, which is about `start`; `U` and `V` are (n, k)."
-    w = jnp.sqrt(2 * cfg.start / cfg.hidden) * random.normal(key, (2, cfg.hidden, cfg.width))
-    W = Layers(w[0], w[1].T)
-    return W, (((W.W1 @ V + W.W2.T @ U) / 2) ** 2).sum(0)
+def strengths(W: Layers, data: Data) -> Float[Array, " k"]:
+    "u of every mode."
+    return jnp.einsum("ia,ij,ja->a", data.U, W.W2 @ W.W1, data.V)
+
+
+def first_strengths(W: Layers, data: Data) -> Float[Array, " k"]:
+    "u_0 of every mode, by the weights at the start."
+    return (((W.W1 @ data.V + W.W2.T @ data.U) / 2) ** 2).sum(0)
+
+
+def decoupled_start(cfg: Config, data: Data, *, key: Key[Array, ""]) -> Layers:
+    "A hidden unit for each mode, with u_0 from a third of `start` to three times it."
+    root = jnp.sqrt(cfg.start * 3 ** random.uniform(key, data.U.shape[1:], minval=-1, maxval=1))
+    units = jnp.eye(cfg.width, len(root))                                       # (n, k)
+    return Layers(units @ (root * data.V).T, root * data.U @ units.T)
+
+
+def random_start(cfg: Config, data: Data, *, key: Key[Array, ""]) -> Layers:
+    "Normal weights, with u_0 of about `start`."
+    scale = (2 * cfg.start / cfg.width) ** 0.5
+    return Layers(*scale * random.normal(key, (2, cfg.width, cfg.width)))
 
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #b6add6a0
+def squared_error(W: Layers, run: tuple, hyper: dict, t) -> Float[Array, ""]:
+    "L."
+    data, _ = run
+    return ((data.y - data.x @ (W.W2 @ W.W1).T) ** 2).sum(1).mean() / 2
+
+
 def network_problem(cfg: Config, start) -> Problem:
-    "The map, learned at the run's own `rate`, from `decoupled_start` or `random_start`."
-    s = jnp.array(cfg.strengths)
-
+    "Examples learned at the run's own `rate`, from `decoupled_start` or `random_start`."
     def make(hyper, *, key):
-        k_U, k_V, k_start = random.split(key, 3)
-        U, V = (jnp.linalg.qr(random.normal(k, (cfg.width, len(s))))[0] for k in (k_U, k_V))
-        W, u_0 = start(cfg, U, V, key=k_start)
-        return W, Modes(U, V, u_0)
+        k_data, k_start = random.split(key)
+        data = make_data(cfg, key=k_data)
+        W = start(cfg, data, key=k_start)
+        return W, (data, first_strengths(W, data))
 
-    def squared_error(W, modes, hyper, t):
-        return (((s * modes.U) @ modes.V.T - W.W2 @ W.W1) ** 2).sum() / 2
+    def evaluate(state: State, hyper):
+        data, u_0 = state.aux
+        u = strengths(state.model, data)
+        return {f"{name} {s}": value[i] for i, s in enumerate(cfg.strengths)
+                for name, value in (("u", u), ("u_0", u_0))}
 
-    return Problem(make, full_batch(squared_error), lambda hyper: optax.sgd(hyper["rate"]),
-                   measure_modes(cfg))
+    return Problem(make, full_batch(squared_error), lambda hyper: optax.sgd(hyper["rate"]), evaluate)
 
 # %% ../../nbs/papers/dynamics/two_layers.ipynb #9836c5ba
-def measure_modes(cfg: Config):
-    "An evaluation: each mode's strength in the network (u), and by the closed form (solution)."
-    def evaluate(state: State, hyper: dict) -> dict:
-        u = mode_strengths(state.model, state.aux)
-        s = jnp.array(cfg.strengths)
-        solution = closed_form(s, state.aux.u_0, hyper["rate"] * state.t)
-        return ({f"u {s}": u[i] for i, s in enumerate(cfg.strengths)}
-                | {f"solution {s}": solution[i] for i, s in enumerate(cfg.strengths)})
-    return evaluate
-
-
-def half_times(curves, column: str):
-    "DataFrame, a seed a row, a strength s a column: the time t at which `column` reaches s/2."
+def times_to_half(curves):
+    "DataFrame, a seed a row, a strength s a column: the time t at which u reaches s/2."
     import numpy as np
-    groups = curves.groupby(["seed", "s"])[[column, "t"]]
-    return groups.apply(lambda one: np.interp(one.name[1] / 2, one[column], one.t)).unstack("s")
+    groups = curves.groupby(["seed", "s"])[["u", "t"]]
+    return groups.apply(lambda one: np.interp(one.name[1] / 2, one.u, one.t)).unstack("s")

@@ -18,7 +18,7 @@ from ..tasks import xor_clusters
 from ..training import Process
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'Config', 'GramNet', 'make_net', 'preactivations', 'outputs', 'logistic_loss', 'descend',
+__all__ = ['DESKTOP', 'LAPTOP', 'QUICK', 'Config', 'GramNet', 'make_net', 'preactivations', 'outputs', 'logistic_loss', 'descend',
            'through_weights', 'Run', 'begin', 'one_step', 'accuracies', 'neurons_turned', 'inequality', 'measure_run',
            'xor_process', 'first_step', 'rank_products', 'draw_xor']
 
@@ -36,6 +36,7 @@ class Config:
     slow_rates: tuple = (1e-16,); slow_steps: tuple = (20_000,); slow_seeds: tuple = (100,)
 
 
+DESKTOP = dict(slow_rates=(1e-14, 1e-15, 1e-16), slow_steps=(100, 1000, 20_000), slow_seeds=(20, 20, 20))
 LAPTOP = dict(seeds=20, slow_rates=(1e-14, 1e-15, 1e-16), slow_steps=(100, 1000, 6000),
               slow_seeds=(20, 5, 5))
 QUICK = dict(LAPTOP, seeds=10, width=300, slow_rates=(1e-14, 1e-15), slow_steps=(100, 300),

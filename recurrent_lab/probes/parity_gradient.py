@@ -18,11 +18,12 @@ from math import comb
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ..tasks.parity import cube, parity
 
 # %% auto #0
-__all__ = ['majority_coefficients', 'fourier_gap', 'support_indicator', 'population_gradient', 'sign_gradient', 'gradient_gap']
+__all__ = ['majority_coefficients', 'fourier_gap', 'support_indicator', 'population_gradient', 'sign_gradient', 'gradient_gap',
+           'one_step', 'readout_accuracy', 'one_step_accuracy']
 
 # %% ../../nbs/probes/parity_gradient.ipynb #8285b4c2
 def majority_coefficients(n: int) -> Float[np.ndarray, "n+1"]:
@@ -68,3 +69,30 @@ def gradient_gap(g: Float[Array, "*m n"], support: Int[Array, "k"]) -> Float[Arr
     "The smallest |g_i| on S less the largest elsewhere: above zero, one long step tells S."
     S = support_indicator(g.shape[-1], support) == 1
     return jnp.where(S, jnp.abs(g), jnp.inf).min(-1) - jnp.where(S, 0, jnp.abs(g)).max(-1)
+
+# %% ../../nbs/probes/parity_gradient.ipynb #f7563d75
+def one_step(w: Float[Array, "m n"], u: Float[Array, " m"],
+             support: tuple[int, ...]) -> Float[Array, "m n"]:
+    "W: what a step makes of signs `w`, so long that nothing else is left; on S its weights are ±1."
+    g = jax.vmap(lambda one: sign_gradient(one, support))(w)
+    return -u[:, None] * g / jnp.abs(g[:, jnp.array(support)]).mean()
+
+
+def readout_accuracy(x: Float[Array, "N n"], y: Float[Array, " N"], W: Float[Array, "m n"],
+                     b: Float[Array, " m"]) -> Float[Array, ""]:
+    "Accuracy of the linear readout of relu(Wx + b) and an offset with the least squared error."
+    h = jnp.append(jax.nn.relu(x @ W.T + b), jnp.ones((len(x), 1)), 1)              # (N, m+1)
+    gram = h.T @ h / len(x) + 1e-6 * jnp.eye(h.shape[1])
+    return (jnp.sign(h @ jnp.linalg.solve(gram, h.T @ y / len(x))) == y).mean()
+
+
+def one_step_accuracy(n: int, support: tuple[int, ...], width: int, *,
+                      key: PRNGKeyArray) -> dict[str, Float[Array, ""]]:
+    "`readout_accuracy` on all 2^n points of neurons of signs, with biases within ±k, and of `one_step`."
+    k_w, k_u, k_b = jax.random.split(key, 3)
+    w, u = (jax.random.rademacher(one, shape, float) for one, shape in ((k_w, (width, n)), (k_u, (width,))))
+    b = jax.random.uniform(k_b, (width,), minval=-1, maxval=1) * len(support)
+    x = cube(n)
+    y = parity(x, jnp.array(support))
+    return {name: readout_accuracy(x, y, W, b)
+            for name, W in (("before", w), ("after", one_step(w, u, support)))}
