@@ -52,10 +52,11 @@ def follow(optimizer, place):
     optimizer = optax.with_extra_args_support(optimizer)
     params = place(host)
     state = optimizer.init(params)
-    @jax.jit
     def step(params, state, g):
         updates, state = optimizer.update(g, state, params, value=jnp.float32(1.0))
         return optax.apply_updates(params, updates), state
+    at = lambda x: x.sharding if isinstance(x.sharding, NamedSharding) else None
+    step = jax.jit(step, out_shardings=jax.tree.map(at, (params, state)))     # of automatic axes the compiler knows no better
     for g in steps: params, state = step(params, state, place(g))
     return params, state
 

@@ -46,7 +46,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
                      precondition_frequency: int = 1, max_precond_dim: int = 10_000,
                      precondition_1d: bool = True, mu_dtype: DType = None, *,
                      relative_eps: bool = True, max_vector_dim: int = 256,
-                     block_size: int | None = None, stack: int = 0) -> Transformation:
+                     block_size: int | None = None, stack: int | None = None) -> Transformation:
     """Shampoo (arXiv 1802.09568, algorithms 1 and 2), of the momentum with decay `b1`.
 
     `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a
@@ -56,7 +56,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
     has it (False: as it is, as 1802.09568). `block_size` and `stack` say what an array is: `blocks_of`."""
     check_range("shampoo", "[0, 1)", b1=b1, **({} if b2 is None else {"b2": b2}))
     check_range("shampoo", "> 0", eps=eps, power=power)
-    check_range("shampoo", ">= 0", stack=stack, max_vector_dim=max_vector_dim)
+    check_range("shampoo", ">= 0", stack=stack or 0, max_vector_dim=max_vector_dim)
     check_range("shampoo", ">= 1", precondition_frequency=precondition_frequency,
                 max_precond_dim=max_precond_dim, block_size=1 if block_size is None else block_size)
 
@@ -79,7 +79,7 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
         u = m * roots[0] if diagonal else rotate(m, roots)
         return u, ShampooState(s.count, m, factors, roots)
 
-    blocks = partial(blocks_of, stack=stack, block_size=block_size)
+    blocks = partial(blocks_of, stack=stack or 0, block_size=block_size)
     return leafwise(ShampooState, *blockwise(init, rule, blocks), mu_dtype=mu_dtype, gather=True)
 
 # %% ../../nbs/optimizers/shampoo.ipynb #3c585893
@@ -119,7 +119,7 @@ def shampoo(learning_rate: Rate, b1: float = 0.9, b2: float | None = None, eps: 
             precondition_frequency: int = 1, max_precond_dim: int = 10_000,
             precondition_1d: bool = True, mu_dtype: DType = None, *, graft_start: int = 0,
             relative_eps: bool = True, max_vector_dim: int = 256, block_size: int | None = None,
-            stack: int = 0) -> Transformation:
+            stack: int | None = None) -> Transformation:
     """Shampoo (arXiv 1802.09568) with decoupled weight decay, grafted to the transformation
     `graft_to` if there is one, which steps alone in the first `graft_start` steps. The other arguments
     are those of `scale_by_shampoo`."""

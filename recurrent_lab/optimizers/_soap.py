@@ -82,7 +82,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
                   shampoo_beta: float | None = None, precondition_frequency: int = 10,
                   max_precond_dim: int = 10_000, precondition_1d: bool = False,
                   mu_dtype: DType = None, *, one_sided: bool = False, merge_dims: bool = False,
-                  block_size: int | None = None, stack: int = 0,
+                  block_size: int | None = None, stack: int | None = None,
                   normalize_grads: bool = False) -> Transformation:
     """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its
     program).
@@ -100,7 +100,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
     check_range("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
     check_range("soap", ">= 1", precondition_frequency=precondition_frequency,
                 max_precond_dim=max_precond_dim, block_size=1 if block_size is None else block_size)
-    check_range("soap", ">= 0", eps=eps, stack=stack)
+    check_range("soap", ">= 0", eps=eps, stack=stack or 0)
 
     def init(p):
         axes = preconditioned_axes(p, max_precond_dim, precondition_1d, one_sided)
@@ -126,7 +126,7 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
         return u, SOAPState(s.count, m, v, factors, basis)
 
     longest = max_precond_dim if merge_dims else None
-    blocks = partial(blocks_of, stack=stack, block_size=block_size, merge_up_to=longest)
+    blocks = partial(blocks_of, stack=stack or 0, block_size=block_size, merge_up_to=longest)
     return leafwise(SOAPState, *blockwise(init, rule, blocks), mu_dtype=mu_dtype, gather=True)
 
 # %% ../../nbs/optimizers/soap.ipynb #2f76cbfe
@@ -150,7 +150,7 @@ def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: fl
          weight_decay: float = 0.01, mask: Mask = None, shampoo_beta: float | None = None,
          precondition_frequency: int = 10, max_precond_dim: int = 10_000,
          precondition_1d: bool = False, mu_dtype: DType = None, *, one_sided: bool = False,
-         merge_dims: bool = False, block_size: int | None = None, stack: int = 0,
+         merge_dims: bool = False, block_size: int | None = None, stack: int | None = None,
          normalize_grads: bool = False) -> Transformation:
     """SOAP (arXiv 2409.11321) with the authors' defaults; the arguments are those of `scale_by_soap`.
     Parameters that `mask` leaves out do not decay.
