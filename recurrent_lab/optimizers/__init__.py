@@ -14,20 +14,19 @@ from ._gauss_newton import (conjugate_gradients, gauss_newton, gauss_newton_cg, 
 from ._gravity import GravityState, gravity, scale_by_gravity
 from ._induced_metric import Form, InducedMetricState, induced_metric, scale_by_induced_metric
 from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation, adam_hat,
-                        check_range, decoupled, ema, leafwise, replay, scale_by_adam_hat, tree_ema,
-                        wide_zeros, widen, zero_fields)
+                        apply_updates_stochastically, check_range, decoupled, ema, leafwise, replay,
+                        resharded, round_stochastically, scale_by_adam_hat, tree_ema, wide_zeros,
+                        widen, zero_fields)
 from ._lotion import lotion, rounding_variance
-from ._mars import (MarsState, correct_by_exact_mars, correct_by_mars, mars, mars_gradient,
-                    scale_by_mars)
-from ._muon import (NEWTON_SCHULZ, MuonState, is_matrix, muon, orthogonalize, partition_by,
-                    scale_by_muon)
-from ._schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
-                             schedule_free_sgd, solve_average)
+from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
+from ._muon import (NEWTON_SCHULZ, POLAR_EXPRESS, MuonState, is_hidden_matrix, is_matrix, matrices,
+                    muon, muon_matrices, orthogonalize, partition_by, scale_by_muon)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
 from ._soap import (DecayAfterState, SOAPState, decay_after, eigenbasis, factor, identities,
                     preconditioned_axes, refresh_basis, rotate, scale_by_soap, soap)
 from .averaging import (average_params, averaged_params, exponential_weights, polynomial_weights,
                         rsqrt_schedule, tail_weights, uniform_weights, wsd_schedule)
+from .blocks import Blocks, block_length, blocks_of, blockwise, merge_axes
 from .bounded import adabound, adopt, amsgrad, scale_by_adabound
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog

@@ -12,12 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import lax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jax.typing import DTypeLike
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Key, PyTree
 
 # %% auto #0
 __all__ = ['Transformation', 'Rate', 'Mask', 'DType', 'RANGES', 'ema', 'adam_hat', 'check_range', 'widen', 'wide_zeros',
-           'tree_ema', 'zero_fields', 'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled', 'replay']
+           'tree_ema', 'zero_fields', 'resharded', 'leafwise', 'AdamHatState', 'scale_by_adam_hat', 'decoupled',
+           'replay', 'round_stochastically', 'apply_updates_stochastically']
 
 # %% ../../nbs/optimizers/leafwise.ipynb #4efbafd8
 def ema(x: Array, y: Array, b: float) -> Array:
@@ -72,14 +75,22 @@ def zero_fields(n: int = 1) -> Callable:
     return lambda p: tuple(jnp.zeros_like(p) for _ in range(n))
 
 
+def resharded(x: Array, like: Array | None = None) -> Array:
+    "`x`, where mesh axes are explicit, with the sharding of `like` (None: whole on every device)."
+    at = jax.typeof(x if like is None else like).sharding
+    if AxisType.Explicit not in at.mesh.axis_types: return x
+    return jax.sharding.reshard(x, NamedSharding(at.mesh, PartitionSpec()) if like is None else at)
+
+
 def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...] = (),
-             mu_dtype: DType = None) -> Transformation:
+             mu_dtype: DType = None, gather: bool = False) -> Transformation:
     """The transformation that follows `rule(g, state, *needed) -> (u, state)` on every array.
 
     `State` is a NamedTuple with `count` first, `init(p)` the tuple of its other fields for one array.
     `needs` names what else the rule wants: "params", or extra arguments of `update` that are trees like
     the gradient. `mu_dtype` is the type in which the field `mu` is kept between steps, as in optax;
-    everything else is float32 at least. ValueError if `update` lacks what the rule needs."""
+    everything else is float32 at least. `gather`: the rule needs whole arrays, not shards. ValueError
+    if `update` lacks what the rule needs."""
     def kept(fields: tuple) -> tuple:
         "The fields of one array as the state has them."
         narrow = lambda name, x: x.astype(mu_dtype) if name == "mu" and mu_dtype is not None else x
@@ -100,12 +111,14 @@ def leafwise(State: type, init: Callable, rule: Callable, needs: tuple[str, ...]
                 raise ValueError(f"{State.__name__.removesuffix('State')}: update needs {name}=")
 
         def one(g, *rest):
-            fields, needed = rest[: len(state) - 1], map(widen, rest[len(state) - 1 :])
-            before = State(count, *fields)
+            if g.size == 0: return g, *rest[: len(state) - 1]
+            place = lambda x: resharded(x) if gather else x
+            fields, *needed = rest[: len(state) - 1], *map(widen, rest[len(state) - 1 :])
+            before = State(count, *jax.tree.map(place, fields))
             if mu_dtype is not None: before = before._replace(mu=widen(before.mu))
-            u, new = rule(widen(g), before, *needed)
-            same = lambda x, old: x.astype(old.dtype)
-            return u.astype(g.dtype), *jax.tree.map(same, tuple(new)[1:], fields)
+            u, new = rule(place(widen(g)), before, *map(place, needed))
+            same = lambda x, old: resharded(x.astype(old.dtype), old)
+            return same(u, g), *jax.tree.map(same, tuple(new)[1:], fields)
 
         both = jax.tree.map(one, updates, *state[1:], *(given[name] for name in needs))
         u, *fields = trees(updates, both, len(state))
@@ -155,3 +168,23 @@ def replay(optimizer: optax.GradientTransformation, params: PyTree, gradients: P
         return (params, state), params
     optimizer = optax.with_extra_args_support(optimizer)
     return jax.lax.scan(step, (params, optimizer.init(params)), gradients)[1]
+
+# %% ../../nbs/optimizers/leafwise.ipynb #3c001318
+def round_stochastically(x: Array, *, key: Key[Array, ""]) -> Array:
+    "`x` in bfloat16, up or down at random so that the mean is `x` in float32. What bfloat16 holds stays."
+    bits = lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+    carried = bits + jax.random.bits(key, x.shape, jnp.uint16)
+    upper = lax.bitcast_convert_type((carried >> 16).astype(jnp.uint16), jnp.bfloat16)
+    return jnp.where(jnp.isfinite(x), upper, x.astype(jnp.bfloat16))
+
+
+def apply_updates_stochastically(params: PyTree, updates: PyTree, *, key: Key[Array, ""]) -> PyTree:
+    "`optax.apply_updates`, but that parameters in bfloat16 are rounded at random; keys differ by leaf."
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.tree.unflatten(tree, list(jax.random.split(key, max(1, len(leaves)))[: len(leaves)]))
+
+    def one(p, u, key):
+        if p.dtype != jnp.bfloat16: return (p + u).astype(p.dtype)
+        return round_stochastically(widen(p) + widen(u), key=key)
+
+    return jax.tree.map(one, params, updates, keys)

@@ -5,6 +5,8 @@
 # %% ../../nbs/optimizers/muon.ipynb #f49b1719
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,30 +15,71 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
+from optax.contrib import MuonDimensionNumbers
 
 from ._leafwise import (DType, Mask, Rate, Transformation, check_range, decoupled, ema, leafwise,
                                                 zero_fields)
 
 # %% auto #0
-__all__ = ['NEWTON_SCHULZ', 'orthogonalize', 'MuonState', 'scale_by_muon', 'partition_by', 'is_matrix', 'muon']
+__all__ = ['NEWTON_SCHULZ', 'POLAR_EXPRESS', 'orthogonalize', 'matrices', 'muon_matrices', 'MuonState', 'scale_by_muon',
+           'partition_by', 'is_matrix', 'is_hidden_matrix', 'muon']
 
 # %% ../../nbs/optimizers/muon.ipynb #6080f7f6
 NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315
+POLAR_EXPRESS = tuple((a / c, b / c**3, d / c**5) for a, b, d, c in (
+    (8.28721201814563, -23.595886519098837, 17.300387312530933, 1.01**2),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601, 1.01),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137, 1.01),
+    (3.3184196573706015, -2.488488024314874, 0.51004894012372, 1.01),
+    (2.300652019954817, -1.6689039845747493, 0.4188073119525673, 1.01),
+    (1.891301407787398, -1.2679958271945868, 0.37680408948524835, 1.01),
+    (1.8750014808534479, -1.2500016453999487, 0.3750001645474248, 1.01), (1.875, -1.25, 0.375, 1.0)))
 
 
-def orthogonalize(N: Float[Array, "rows columns"], steps: int = 5) -> Float[Array, "rows columns"]:
-    """A matrix with the singular vectors of `N` and singular values near one, by the quintic
-    Newton-Schulz iteration."""
-    a, b, c = NEWTON_SCHULZ
-    X = N if len(N) <= N.shape[1] else N.T  # A is the smaller of the two Gram matrices
-    X = X / (jnp.linalg.norm(X) + 1e-7)
+def orthogonalize(N: Float[Array, "*stack rows columns"], steps: int = 5, coefficients: tuple = NEWTON_SCHULZ,
+                  dtype: DType = None) -> Float[Array, "*stack rows columns"]:
+    """Matrices with the singular vectors of `N` and singular values near one, by a quintic
+    Newton-Schulz iteration.
 
-    def iterate(_, X):
-        A = X @ X.T
-        return a * X + (b * A + c * A @ A) @ X
+    `coefficients` are (a, b, c), or one such triple for each step, the last for all after it, as in
+    `POLAR_EXPRESS`. `dtype` is that of the products (None: that of `N`; the author's is bfloat16)."""
+    wide = N.shape[-2] <= N.shape[-1]
+    X = N if wide else N.mT  # A is the smaller of the two Gram matrices
+    X = (X / (jnp.linalg.norm(X, axis=(-2, -1), keepdims=True) + 1e-7)).astype(dtype or N.dtype)
+    table = jnp.asarray(coefficients, jnp.promote_types(X.dtype, jnp.float32)).reshape(-1, 3)
 
-    X = lax.fori_loop(0, steps, iterate, X)
-    return X if len(N) <= N.shape[1] else X.T
+    def iterate(k, X):
+        a, b, c = table[jnp.minimum(k, len(table) - 1)]
+        A = X @ X.mT
+        return (a * X + (b * A + c * (A @ A)).astype(X.dtype) @ X).astype(X.dtype)
+
+    X = lax.fori_loop(0, steps, iterate, X).astype(N.dtype)
+    return X if wide else X.mT
+
+# %% ../../nbs/optimizers/muon.ipynb #fe283df6
+def matrices(x: Array, numbers: MuonDimensionNumbers) -> tuple[Array, Callable[[Array], Array]]:
+    "`x` as matrices (*stack, outputs, inputs), and the function that makes its shape of them again."
+    axes = lambda given: tuple(i % x.ndim for i in ((given,) if isinstance(given, int) else given))
+    inputs, outputs = axes(numbers.reduction_axis), axes(numbers.output_axis)
+    if len({*inputs, *outputs}) < len(inputs) + len(outputs):
+        raise ValueError(f"muon: an axis is named twice in {numbers}, for the shape {x.shape}")
+    stack = tuple(i for i in range(x.ndim) if i not in inputs + outputs)
+    order = stack + outputs + inputs
+    size = lambda axes: [x.shape[i] for i in axes]
+    flat = x.transpose(order).reshape(*size(stack), math.prod(size(outputs)), math.prod(size(inputs)))
+    way_back = sorted(range(x.ndim), key=order.__getitem__)
+    return flat, lambda y: y.reshape(size(order)).transpose(way_back)
+
+
+def muon_matrices(x: Array, numbers: MuonDimensionNumbers | None
+                  ) -> tuple[Array, Callable[[Array], Array], tuple[int, int]]:
+    "The matrices of `x`, the way back, and the rows and columns that scale; None: the author's rule."
+    if numbers is None and x.ndim < 2:
+        raise ValueError(f"muon: an array of shape {x.shape} has no rows: use `partition_by`")
+    convolution = numbers is None and x.ndim == 4
+    inputs_first = MuonDimensionNumbers((1, 2, 3) if convolution else -1, 0 if convolution else -2)
+    flat, back = matrices(x, numbers or inputs_first)
+    return flat, back, (x if numbers is None else flat).shape[-2:]
 
 # %% ../../nbs/optimizers/muon.ipynb #0b0ace29
 class MuonState(NamedTuple):
@@ -46,24 +89,29 @@ class MuonState(NamedTuple):
 
 
 def scale_by_muon(beta: float = 0.95, nesterov: bool = True, ns_steps: int = 5,
-                  mu_dtype: DType = None) -> Transformation:
-    """Orthogonalised momentum. Rows are outputs, as in `eqx.nn.Linear`; the axes after the first are
-    taken as one.
+                  mu_dtype: DType = None, *, ns_coeffs: tuple = NEWTON_SCHULZ, ns_dtype: DType = None,
+                  dimension_numbers: MuonDimensionNumbers | None = None,
+                  consistent_rms: float | None = None) -> Transformation:
+    """Orthogonalised momentum. `ns_steps`, `ns_coeffs` and `ns_dtype` are those of `orthogonalize`.
+
+    `dimension_numbers` name the axes of the matrices (None: rows are outputs, the last two axes, all
+    before them count matrices; of four axes the first are the rows, as of a convolution).
+    `consistent_rms` is the root mean square of a step (None: the author's scale).
 
     `optax.contrib.scale_by_muon` corrects the bias of M and of G by different factors, so that its
     mixture of the two is another one in the first tens of steps; the author corrects none."""
     check_range("muon", "[0, 1)", beta=beta)
     check_range("muon", ">= 1", ns_steps=ns_steps)
+    check_range("muon", "> 0", consistent_rms=1.0 if consistent_rms is None else consistent_rms)
 
     def rule(g, s):
-        if g.ndim < 2:
-            raise ValueError(f"muon: an array of shape {g.shape} has no rows: use `partition_by`")
         m = ema(s.mu, g, beta)
-        N = (ema(m, g, beta) if nesterov else m).reshape(len(g), -1)
-        u = orthogonalize(N, ns_steps) * max(1, N.shape[0] / N.shape[1]) ** 0.5
-        return u.reshape(g.shape), MuonState(s.count, m)
+        N, back, (rows, columns) = muon_matrices(ema(m, g, beta) if nesterov else m, dimension_numbers)
+        scale = max(1, rows / columns) ** 0.5
+        if consistent_rms is not None: scale = consistent_rms * max(rows, columns) ** 0.5
+        return back(orthogonalize(N, ns_steps, ns_coeffs, ns_dtype)) * scale, MuonState(s.count, m)
 
-    return leafwise(MuonState, zero_fields(1), rule, mu_dtype=mu_dtype)
+    return leafwise(MuonState, zero_fields(1), rule, mu_dtype=mu_dtype, gather=True)
 
 # %% ../../nbs/optimizers/muon.ipynb #0a8b2cda
 def partition_by(select: Callable[[str, Array], bool], chosen: optax.GradientTransformation,
@@ -83,17 +131,26 @@ def is_matrix(path: str, p: Array) -> bool:
     return p.ndim >= 2
 
 
+def is_hidden_matrix(path: str, p: Array) -> bool:
+    "At least two axes, and no name in `path` is that of an embedding (embed.., wte, wpe) or a head."
+    return is_matrix(path, p) and not re.search(r"embed|\b(wte|wpe)\b|(\b|_)head\b", path.lower())
+
+
 def muon(learning_rate: Rate = 0.02, beta: float = 0.95, weight_decay: float = 0.0,
          nesterov: bool = True, ns_steps: int = 5, adam_learning_rate: Rate = 3e-4, adam_b1: float = 0.9,
          adam_b2: float = 0.95, adam_eps: float = 1e-10,
          select: Callable[[str, Array], bool] | None = None, mask: Mask = None,
-         mu_dtype: DType = None) -> Transformation:
-    """Muon for the arrays that `select(path, array)` chooses (None: `is_matrix`), AdamW for the
-    others, with the author's defaults. Parameters that `mask` leaves out do not decay.
+         mu_dtype: DType = None, *, ns_coeffs: tuple = NEWTON_SCHULZ, ns_dtype: DType = None,
+         dimension_numbers: MuonDimensionNumbers | None = None,
+         consistent_rms: float | None = None) -> Transformation:
+    """Muon for the arrays that `select(path, array)` chooses (None: `is_hidden_matrix`), AdamW for the
+    others, with the author's defaults. Parameters that `mask` leaves out do not decay. The other
+    arguments are those of `scale_by_muon`.
 
     Under `optax.inject_hyperparams` a function, as `select` or `mask`, belongs in `static_args`."""
-    orthogonal = scale_by_muon(beta, nesterov, ns_steps, mu_dtype)
+    orthogonal = scale_by_muon(beta, nesterov, ns_steps, mu_dtype, ns_coeffs=ns_coeffs, ns_dtype=ns_dtype,
+                               dimension_numbers=dimension_numbers, consistent_rms=consistent_rms)
     adam = optax.scale_by_adam(adam_b1, adam_b2, adam_eps, mu_dtype=mu_dtype)
-    return partition_by(select or is_matrix,
+    return partition_by(select or is_hidden_matrix,
                         decoupled(orthogonal, learning_rate, weight_decay, mask),
                         decoupled(adam, adam_learning_rate, weight_decay, mask))

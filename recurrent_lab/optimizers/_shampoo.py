@@ -5,6 +5,7 @@
 # %% ../../nbs/optimizers/shampoo.ipynb #1e1c23d3
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,19 +14,24 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from ._leafwise import DType, Mask, Rate, Transformation, check_range, decoupled, ema, leafwise
+from ._leafwise import DType, Mask, Rate, Transformation, check_range, decoupled, ema, leafwise, widen
 from ._soap import eigenbasis, factor, identities, preconditioned_axes, rotate
+from .blocks import blocks_of, blockwise
 
 # %% auto #0
 __all__ = ['inverse_root', 'ShampooState', 'scale_by_shampoo', 'GraftState', 'graft', 'shampoo']
 
 # %% ../../nbs/optimizers/shampoo.ipynb #dd40d539
-def inverse_root(L: Float[Array, "n n"], p: float, eps: float) -> Float[Array, "n n"]:
-    """(L + ε)^-p of a positive semidefinite matrix; eigenvalues that rounding made negative count as
-    zero."""
-    Q = eigenbasis(L)
-    eigenvalues = jnp.maximum(jnp.sum(Q * jnp.matmul(L, Q, precision="highest"), axis=0), 0)
-    return jnp.matmul(Q * (eigenvalues + eps) ** -p, Q.T, precision="highest")
+def inverse_root(L: Float[Array, "n n"] | Float[Array, " n"], p: float, eps: float,
+                 relative: bool = False) -> Array:
+    """(L + ε)^-p of a positive semidefinite matrix, or of a diagonal given as a vector; with `relative`,
+    ε in units of the largest eigenvalue. Eigenvalues that rounding made negative count as zero."""
+    Q = None if L.ndim == 1 else eigenbasis(L)
+    diagonal = L if Q is None else jnp.sum(Q * jnp.matmul(L, Q, precision="highest"), axis=0)
+    diagonal = jnp.maximum(diagonal, 0)
+    unit = jnp.maximum(jnp.max(diagonal), jnp.finfo(L.dtype).tiny / eps) if relative else 1.0
+    roots = (diagonal + eps * unit) ** -p
+    return roots if Q is None else jnp.matmul(Q * roots, Q.T, precision="highest")
 
 # %% ../../nbs/optimizers/shampoo.ipynb #949eb479
 class ShampooState(NamedTuple):
@@ -38,55 +44,72 @@ class ShampooState(NamedTuple):
 
 def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6, power: float = 0.25,
                      precondition_frequency: int = 1, max_precond_dim: int = 10_000,
-                     precondition_1d: bool = True, mu_dtype: DType = None) -> Transformation:
+                     precondition_1d: bool = True, mu_dtype: DType = None, *,
+                     relative_eps: bool = True, max_vector_dim: int = 256,
+                     block_size: int | None = None, stack: int | None = None) -> Transformation:
     """Shampoo (arXiv 1802.09568, algorithms 1 and 2), of the momentum with decay `b1`.
 
     `b2`: None for the sum of the paper, a number for the average with this decay. `power` is that of a
-    matrix; an array of k axes has 2·power/k. The roots are new every `precondition_frequency` steps.
-    Axes without a factor: as in `scale_by_soap`."""
+    matrix; an array with k factors has 2·power/k. The roots are new every `precondition_frequency`
+    steps. Axes without a factor: as in `scale_by_soap`; vectors longer than `max_vector_dim` have the
+    diagonal of theirs. `relative_eps`: ε in units of a factor's largest eigenvalue, as arXiv 2002.09018
+    has it (False: as it is, as 1802.09568). `block_size` and `stack` say what an array is: `blocks_of`."""
     check_range("shampoo", "[0, 1)", b1=b1, **({} if b2 is None else {"b2": b2}))
     check_range("shampoo", "> 0", eps=eps, power=power)
+    check_range("shampoo", ">= 0", stack=stack or 0, max_vector_dim=max_vector_dim)
     check_range("shampoo", ">= 1", precondition_frequency=precondition_frequency,
-          max_precond_dim=max_precond_dim)
+                max_precond_dim=max_precond_dim, block_size=1 if block_size is None else block_size)
 
     def init(p):
+        if p.ndim == 1 and precondition_1d and len(p) > max_vector_dim:
+            return jnp.zeros_like(p), (jnp.zeros_like(p),), (jnp.ones_like(p),)
         axes = preconditioned_axes(p, max_precond_dim, precondition_1d)
         return jnp.zeros_like(p), identities(p, axes, 0.0), identities(p, axes)
 
     def rule(g, s):
         m = ema(s.mu, g, b1)
-        grams = [None if L is None else factor(g, i) for i, L in enumerate(s.factors)]
-        gather = lambda L, G: None if L is None else L + G if b2 is None else ema(L, G, b2)
-        factors = tuple(map(gather, s.factors, grams))
-        root = lambda L: None if L is None else inverse_root(L, 2 * power / g.ndim, eps)
-        renew = lambda: tuple(map(root, factors))
+        gram = lambda L, i: g**2 if L.ndim == 1 else factor(g, i)
+        gather = lambda L, G: L + G if b2 is None else ema(L, G, b2)
+        factors = tuple(None if L is None else gather(L, gram(L, i)) for i, L in enumerate(s.factors))
+        weight = 1.0 if b2 is None else 1 - b2**s.count
+        p = 2 * power / max(1, sum(L is not None for L in factors))
+        renew = lambda: jax.tree.map(lambda L: inverse_root(L / weight, p, eps, relative_eps), factors)
         roots = lax.cond((s.count - 1) % precondition_frequency == 0, renew, lambda: s.roots)
-        return rotate(m, roots), ShampooState(s.count, m, factors, roots)
+        diagonal = any(L is not None and L.ndim == 1 for L in factors)
+        u = m * roots[0] if diagonal else rotate(m, roots)
+        return u, ShampooState(s.count, m, factors, roots)
 
-    return leafwise(ShampooState, init, rule, mu_dtype=mu_dtype)
+    blocks = partial(blocks_of, stack=stack or 0, block_size=block_size)
+    return leafwise(ShampooState, *blockwise(init, rule, blocks), mu_dtype=mu_dtype, gather=True)
 
 # %% ../../nbs/optimizers/shampoo.ipynb #3c585893
 class GraftState(NamedTuple):
-    "The states of the two transformations."
+    "Steps so far and the states of the two transformations."
+    count: Array
     direction: optax.OptState
     magnitude: optax.OptState
 
 
-def graft(direction: optax.GradientTransformation,
-          magnitude: optax.GradientTransformation) -> Transformation:
+def graft(direction: optax.GradientTransformation, magnitude: optax.GradientTransformation,
+          start: int = 0) -> Transformation:
     """The steps of `direction`, each array with the norm that the step of `magnitude` has (arXiv
-    2002.11803)."""
+    2002.11803); the steps of `magnitude` alone in the first `start`."""
+    check_range("graft", ">= 0", start=start)
     direction, magnitude = map(optax.with_extra_args_support, (direction, magnitude))
 
     def update(updates, state, params=None, **extra):
         d, towards = direction.update(updates, state.direction, params, **extra)
         a, far = magnitude.update(updates, state.magnitude, params, **extra)
-        norm = lambda x: jnp.sqrt(jnp.sum(jnp.square(x.astype(jnp.promote_types(x.dtype, jnp.float32)))))
+        norm = lambda x: jnp.sqrt(jnp.sum(jnp.square(widen(x))))
         positive = lambda x: jnp.maximum(x, jnp.finfo(jnp.float32).tiny)
         one = lambda d, a: (d * (norm(a) / positive(norm(d)))).astype(d.dtype)
-        return jax.tree.map(one, d, a), GraftState(towards, far)
+        begun = lambda d, a: jnp.where(state.count < start, a, one(d, a))
+        count = optax.safe_increment(state.count)
+        return jax.tree.map(begun, d, a), GraftState(count, towards, far)
 
-    init = lambda params: GraftState(direction.init(params), magnitude.init(params))
+    def init(params):
+        return GraftState(jnp.zeros([], jnp.int32), direction.init(params), magnitude.init(params))
+
     return optax.GradientTransformationExtraArgs(init, update)
 
 
@@ -94,10 +117,16 @@ def shampoo(learning_rate: Rate, b1: float = 0.9, b2: float | None = None, eps: 
             weight_decay: float = 0.0, mask: Mask = None,
             graft_to: optax.GradientTransformation | None = None, power: float = 0.25,
             precondition_frequency: int = 1, max_precond_dim: int = 10_000,
-            precondition_1d: bool = True, mu_dtype: DType = None) -> Transformation:
+            precondition_1d: bool = True, mu_dtype: DType = None, *, graft_start: int = 0,
+            relative_eps: bool = True, max_vector_dim: int = 256, block_size: int | None = None,
+            stack: int | None = None) -> Transformation:
     """Shampoo (arXiv 1802.09568) with decoupled weight decay, grafted to the transformation
-    `graft_to` if there is one. The other arguments are those of `scale_by_shampoo`."""
+    `graft_to` if there is one, which steps alone in the first `graft_start` steps. The other arguments
+    are those of `scale_by_shampoo`."""
+    if graft_to is None and not isinstance(graft_start, jax.Array) and graft_start:
+        raise ValueError(f"shampoo: graft_start={graft_start} needs a graft_to, given None")
     direction = scale_by_shampoo(b1, b2, eps, power, precondition_frequency, max_precond_dim,
-                                 precondition_1d, mu_dtype)
-    if graft_to is not None: direction = graft(direction, graft_to)
+                                 precondition_1d, mu_dtype, relative_eps=relative_eps,
+                                 max_vector_dim=max_vector_dim, block_size=block_size, stack=stack)
+    if graft_to is not None: direction = graft(direction, graft_to, graft_start)
     return decoupled(direction, learning_rate, weight_decay, mask)

@@ -5,6 +5,7 @@
 # %% ../../nbs/optimizers/soap.ipynb #1e1c23d3
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ._leafwise import (DType, Mask, Rate, Transformation, adam_hat, check_range, ema,
                                                 leafwise, zero_fields)
+from .blocks import blocks_of, blockwise
 
 # %% auto #0
 __all__ = ['factor', 'rotate', 'preconditioned_axes', 'identities', 'eigenbasis', 'refresh_basis', 'SOAPState', 'scale_by_soap',
@@ -23,22 +25,25 @@ __all__ = ['factor', 'rotate', 'preconditioned_axes', 'identities', 'eigenbasis'
 # %% ../../nbs/optimizers/soap.ipynb #ca029af1
 def factor(g: Array, axis: int) -> Float[Array, "n n"]:
     "The Gram matrix of `g` along `axis`: G Gᵀ for axis 0 of a matrix, Gᵀ G for axis 1."
-    rows = jnp.moveaxis(g, axis, 0).reshape(g.shape[axis], -1)
-    return jnp.matmul(rows, rows.T, precision="highest")
+    others = [i for i in range(g.ndim) if i != axis]
+    return jnp.tensordot(g, g, axes=(others, others), precision="highest")
 
 
 def rotate(g: Array, basis: tuple[Array | None, ...], back: bool = False) -> Array:
     """`g` in the coordinates of the orthogonal `basis`, one matrix for each axis (None: as it is); with
     `back`, the way back."""
+    turn = partial(jnp.tensordot, axes=(0, 1 if back else 0), precision="highest")
     for Q in basis:  # the first axis becomes the last; after all of them, the order is the old one
-        turn = lambda g, Q: jnp.tensordot(g, Q, axes=(0, 1 if back else 0), precision="highest")
         g = jnp.moveaxis(g, 0, -1) if Q is None else turn(g, Q)
     return g
 
 
-def preconditioned_axes(p: Array, max_precond_dim: int, precondition_1d: bool) -> tuple[bool, ...]:
-    "Which axes of `p` have a factor."
-    return tuple((p.ndim > 1 or precondition_1d) and n <= max_precond_dim for n in p.shape)
+def preconditioned_axes(p: Array, max_precond_dim: int, precondition_1d: bool,
+                        one_sided: bool = False) -> tuple[bool, ...]:
+    "Which axes of `p` have a factor: those that are short enough, or the shortest of them alone."
+    allowed = [(p.ndim > 1 or precondition_1d) and n <= max_precond_dim for n in p.shape]
+    shortest = min(range(p.ndim), key=p.shape.__getitem__, default=None)
+    return tuple(yes and (not one_sided or i == shortest) for i, yes in enumerate(allowed))
 
 
 def identities(p: Array, axes: tuple[bool, ...], scale: float = 1.0) -> tuple[Array | None, ...]:
@@ -76,23 +81,29 @@ class SOAPState(NamedTuple):
 def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
                   shampoo_beta: float | None = None, precondition_frequency: int = 10,
                   max_precond_dim: int = 10_000, precondition_1d: bool = False,
-                  mu_dtype: DType = None) -> Transformation:
+                  mu_dtype: DType = None, *, one_sided: bool = False, merge_dims: bool = False,
+                  block_size: int | None = None, stack: int | None = None,
+                  normalize_grads: bool = False) -> Transformation:
     """Adam in the eigenbasis of Shampoo's factors (arXiv 2409.11321, algorithm 3, in the order of its
     program).
 
     `shampoo_beta` is the decay of the factors (None: `b2`); the basis is refreshed every
     `precondition_frequency` steps. An axis longer than `max_precond_dim`, and arrays of one axis unless
-    `precondition_1d`, keep their own coordinates. The first basis of a factor without full rank is not
-    unique, and what follows depends on it: do not expect the same digits from another machine for
-    matrices that are not square. Under `vmap` of the state all bases are computed when one is due."""
+    `precondition_1d`, keep their own coordinates; `one_sided` leaves them to all axes but the
+    shortest. `merge_dims`, `block_size` and `stack` say what an array is: `blocks_of`; merged axes are
+    no longer than `max_precond_dim`. `normalize_grads` divides a direction by its root mean square.
+
+    The first basis of a factor without full rank is not unique, and what follows depends on it: do not
+    expect the same digits from another machine for matrices that are not square. A derivative takes the
+    bases as given. Under `vmap` of the state all bases are computed when one is due."""
     b_factor = b2 if shampoo_beta is None else shampoo_beta
     check_range("soap", "[0, 1)", b1=b1, b2=b2, shampoo_beta=b_factor)
     check_range("soap", ">= 1", precondition_frequency=precondition_frequency,
-                max_precond_dim=max_precond_dim)
-    check_range("soap", ">= 0", eps=eps)
+                max_precond_dim=max_precond_dim, block_size=1 if block_size is None else block_size)
+    check_range("soap", ">= 0", eps=eps, stack=stack or 0)
 
     def init(p):
-        axes = preconditioned_axes(p, max_precond_dim, precondition_1d)
+        axes = preconditioned_axes(p, max_precond_dim, precondition_1d, one_sided)
         return *zero_fields(2)(p), identities(p, axes, 0.0), identities(p, axes)
 
     def rule(g, s):
@@ -100,17 +111,23 @@ def scale_by_soap(b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
         rotated = rotate(g, s.basis)
         m = jnp.where(t > 0, ema(s.mu, rotated, b1), 0)
         v = jnp.where(t > 0, ema(s.nu, rotated**2, b2), 0)
-        u = rotate(adam_hat(m, v, jnp.maximum(t, 1), b1, b2, eps), s.basis, back=True)
+        direction = partial(adam_hat, t=jnp.maximum(t, 1), b1=b1, b2=b2)
+        positive = jnp.maximum(v, jnp.finfo(v.dtype).tiny)      # the root has no derivative at zero
+        u = rotate(direction(m, positive, eps=eps), s.basis, back=True)
+        if normalize_grads: u *= direction(1.0, 1.0, eps=0.0) / (jnp.sqrt(jnp.mean(u**2)) + 1e-30)
         gather = lambda i, L: None if L is None else ema(L, factor(g, i), b_factor)
         factors = tuple(gather(i, L) for i, L in enumerate(s.factors))
-        first = lambda at: (tuple(None if L is None else eigenbasis(L) for L in factors), *at[1:])
-        later = lambda at: refresh_basis(at[0], factors, *at[1:])
-        renew = lambda _, at: lax.cond(t == 0, first, later, at)
-        due = t % precondition_frequency == 0    # a loop of one turn or none: a cond would copy it all
-        basis, m, v = lax.fori_loop(0, jnp.where(due, 1, 0), renew, (s.basis, m, v))
+        given = lax.stop_gradient((s.basis, factors))
+        first = lambda m, v: (jax.tree.map(eigenbasis, given[1]), m, v)
+        later = lambda m, v: refresh_basis(*given, m, v)
+        renew = lambda m, v: lax.cond(t == 0, first, later, m, v)
+        keep = lambda m, v: (given[0], m, v)
+        basis, m, v = lax.cond(t % precondition_frequency == 0, renew, keep, m, v)
         return u, SOAPState(s.count, m, v, factors, basis)
 
-    return leafwise(SOAPState, init, rule, mu_dtype=mu_dtype)
+    longest = max_precond_dim if merge_dims else None
+    blocks = partial(blocks_of, stack=stack or 0, block_size=block_size, merge_up_to=longest)
+    return leafwise(SOAPState, *blockwise(init, rule, blocks), mu_dtype=mu_dtype, gather=True)
 
 # %% ../../nbs/optimizers/soap.ipynb #2f76cbfe
 class DecayAfterState(NamedTuple):
@@ -132,15 +149,18 @@ def decay_after(learning_rate: Rate, weight_decay: float) -> optax.GradientTrans
 def soap(learning_rate: Rate = 3e-3, b1: float = 0.95, b2: float = 0.95, eps: float = 1e-8,
          weight_decay: float = 0.01, mask: Mask = None, shampoo_beta: float | None = None,
          precondition_frequency: int = 10, max_precond_dim: int = 10_000,
-         precondition_1d: bool = False, mu_dtype: DType = None) -> Transformation:
+         precondition_1d: bool = False, mu_dtype: DType = None, *, one_sided: bool = False,
+         merge_dims: bool = False, block_size: int | None = None, stack: int | None = None,
+         normalize_grads: bool = False) -> Transformation:
     """SOAP (arXiv 2409.11321) with the authors' defaults; the arguments are those of `scale_by_soap`.
     Parameters that `mask` leaves out do not decay.
 
-    `max_precond_dim` decides shapes: under `optax.inject_hyperparams` and a jitted `init` it belongs
-    in `static_args`."""
+    What decides shapes (`max_precond_dim`, `block_size`, `stack`) belongs in `static_args` under
+    `optax.inject_hyperparams`, if `init` is jitted or blocks and stacks are used."""
     check_range("soap", ">= 0", learning_rate=learning_rate, weight_decay=weight_decay)
     decay = decay_after(learning_rate, weight_decay)
     direction = scale_by_soap(b1, b2, eps, shampoo_beta, precondition_frequency, max_precond_dim,
-                              precondition_1d, mu_dtype)
+                              precondition_1d, mu_dtype, one_sided=one_sided, merge_dims=merge_dims,
+                              block_size=block_size, stack=stack, normalize_grads=normalize_grads)
     return optax.chain(direction, optax.scale_by_learning_rate(learning_rate),
                        decay if mask is None else optax.masked(decay, mask))
