@@ -21,7 +21,7 @@ OPTIMIZERS = {
     # the first basis of a factor without full rank is eigh's choice, another one under vmap: only axes of two
     "soap": (0.05, lambda lr, b2: ours.soap(lr, b2=b2, max_precond_dim=2, precondition_frequency=3), 0.9),
     "shampoo": (0.05, lambda lr, eps: ours.shampoo(lr, eps=eps), 1e-3),
-    "shampoo, grafted": (0.03, lambda lr, b2: ours.shampoo(lr, b2=b2, power=0.5, graft_to=adam), 0.9),
+    "shampoo, grafted": (0.03, lambda lr, b2: ours.shampoo(lr, b2=b2, eps=1e-3, power=0.5, graft_to=adam), 0.9),
     "muon": (0.03, lambda lr, b: ours.muon(lr, b, adam_learning_rate=lr), 0.9),
     "adalayer": (0.03, lambda lr, b1: ours.adalayer(lr, b1), 0.9),
     "adam_hat": (0.03, lambda lr, b1: ours.decoupled(ours.scale_by_adam_hat(b1), lr), 0.9),
@@ -213,7 +213,7 @@ def test_what_a_mask_leaves_out_does_not_decay(name, mask):
 
 INJECTED = {
     "soap": (ours.soap, dict(learning_rate=0.05, b2=0.9, max_precond_dim=2, precondition_frequency=3), {}),
-    "shampoo": (ours.shampoo, dict(learning_rate=0.03, b2=0.9, power=0.5, graft_to=adam), {}),
+    "shampoo": (ours.shampoo, dict(learning_rate=0.03, b2=0.9, eps=1e-3, power=0.5, graft_to=adam), {}),
     "muon": (ours.muon, dict(learning_rate=0.03, beta=0.9, adam_learning_rate=0.03), {}),
     "muon, select": (ours.muon, dict(learning_rate=0.03, select=lambda path, p: p.ndim == 2, ns_steps=3), dict(static_args="select")),
 }

@@ -18,9 +18,12 @@ from ._leafwise import (RANGES, AdamHatState, DType, Mask, Rate, Transformation,
                         resharded, round_stochastically, scale_by_adam_hat, tree_ema, wide_zeros,
                         widen, zero_fields)
 from ._lotion import lotion, rounding_variance
-from ._mars import MarsState, correct_by_mars, mars, scale_by_mars
+from ._mars import (MarsState, correct_by_exact_mars, correct_by_mars, mars, mars_gradient,
+                    scale_by_mars)
 from ._muon import (NEWTON_SCHULZ, POLAR_EXPRESS, MuonState, is_hidden_matrix, is_matrix, matrices,
                     muon, muon_matrices, orthogonalize, partition_by, scale_by_muon)
+from ._schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
+                             schedule_free_sgd, solve_average)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
 from ._soap import (DecayAfterState, SOAPState, decay_after, eigenbasis, factor, identities,
                     preconditioned_axes, refresh_basis, rotate, scale_by_soap, soap)

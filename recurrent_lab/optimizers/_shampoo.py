@@ -53,7 +53,8 @@ def scale_by_shampoo(b1: float = 0.9, b2: float | None = None, eps: float = 1e-6
     matrix; an array with k factors has 2·power/k. The roots are new every `precondition_frequency`
     steps. Axes without a factor: as in `scale_by_soap`; vectors longer than `max_vector_dim` have the
     diagonal of theirs. `relative_eps`: ε in units of a factor's largest eigenvalue, as arXiv 2002.09018
-    has it (False: as it is, as 1802.09568). `block_size` and `stack` say what an array is: `blocks_of`."""
+    has it (False: as it is, as 1802.09568). In float32 eigenvalues below about 1e-6 of the largest are
+    rounding: there an ε of 1e-4 makes steps that a second program repeats. `block_size` and `stack` say what an array is: `blocks_of`."""
     check_range("shampoo", "[0, 1)", b1=b1, **({} if b2 is None else {"b2": b2}))
     check_range("shampoo", "> 0", eps=eps, power=power)
     check_range("shampoo", ">= 0", stack=stack or 0, max_vector_dim=max_vector_dim)

@@ -25,7 +25,7 @@ from jaxtyping import Array, Key, PyTree
 from .advance import Program, advance, outline, run_keys, start
 from . import chunk
 from .chunk import Progress, begin, keep, resume
-from .layout import Layout, layout, share_threads
+from .layout import layout, share_threads
 from .problem import Problem, Process, never
 from .progress import Strides, bar, show
 
