@@ -36,7 +36,8 @@ def scale_by_gravity(noise: float, beta: float = 0.9, *, key: PRNGKeyArray) -> T
 
     def init(params):
         state = quiet.init(params)
-        return state._replace(mu=optax.tree.scale(noise, optax.tree.random_like(key, state.mu)))
+        V = optax.tree.random_like(key, state.mu)                   # added to the zeros, it lies where they do
+        return state._replace(mu=optax.tree.add_scale(state.mu, noise, V))
 
     quiet = leafwise(GravityState, zero_fields(1), rule)
     return quiet._replace(init=init)
