@@ -126,8 +126,8 @@ class TemporalConv(eqx.Module):
         self.b = jnp.zeros(width)
 
     def init_state(self) -> Float[Array, "K-1 R"]:
-        "Nothing before the first step: zeros, in float32 at least."
-        return jnp.zeros_like(self.w[1:], jnp.promote_types(self.w.dtype, jnp.float32))
+        "Nothing before the first step: zeros, of the parameters' dtype as every state of it."
+        return jnp.zeros_like(self.w[1:])
 
     def __call__(
         self, x: Float[Array, "T R"], state: Array | None = None, reset: Bool[Array, "T"] | None = None
@@ -135,14 +135,14 @@ class TemporalConv(eqx.Module):
         "Outputs for a whole sequence and the last inputs; at `reset` the inputs from before are dropped."
         T, past = len(x), len(self.w) - 1
         state = self.init_state() if state is None else state
-        x, wide = jnp.concatenate([state.astype(x.dtype), x]), jnp.promote_types(x.dtype, state.dtype)  # (K-1+T, R)
+        x = jnp.concatenate([state.astype(x.dtype), x])                         # (K-1+T, R)
         back = lambda v, k: v[past - k : past - k + T]                          # v_{t-k}
         if reset is None:
-            return self.b + sum(back(x, k) * self.w[past - k] for k in range(past + 1)), x[T:].astype(wide)
+            return self.b + sum(back(x, k) * self.w[past - k] for k in range(past + 1)), x[T:].astype(self.w.dtype)
         document = jnp.pad(jnp.cumsum(reset), (past, 0))
         own = lambda k: (back(document, k) == back(document, 0))[:, None]
         y = self.b + sum(jnp.where(own(k), back(x, k), 0) * self.w[past - k] for k in range(past + 1))
-        return y, jnp.where((document[T:] == document[-1])[:, None], x[T:], 0).astype(wide)
+        return y, jnp.where((document[T:] == document[-1])[:, None], x[T:], 0).astype(self.w.dtype)
 
     def step(self, x_t: Float[Array, "R"], state: Array) -> tuple[Array, Array]:
         "One step: (width,) and the last inputs → (width,) and the next last inputs."
