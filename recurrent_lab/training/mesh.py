@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import equinox as eqx
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from .problem import Problem
@@ -42,10 +42,10 @@ def copied(leaf: Array, mesh: Mesh) -> PartitionSpec:
     return PartitionSpec()
 
 
-def fully_sharded(leaf: Array, mesh: Mesh) -> PartitionSpec:
+def fully_sharded(leaf: Array, mesh: Mesh | AbstractMesh) -> PartitionSpec:
     "Cut along the largest of its axes that the mesh's first axis divides; copied where there is none."
-    name, size = mesh.axis_names[0], mesh.devices.shape[0]
-    axes = [i for i, n in enumerate(leaf.shape) if n % size == 0 and n > 0]
+    name = mesh.axis_names[0]
+    axes = [i for i, n in enumerate(leaf.shape) if n % mesh.shape[name] == 0 and n > 0]
     if not axes: return PartitionSpec()
     largest = max(axes, key=lambda i: leaf.shape[i])
     return PartitionSpec(*[name if i == largest else None for i in range(leaf.ndim)])
@@ -57,7 +57,7 @@ def placement(tree: PyTree, mesh: Mesh, rule: Callable) -> PyTree:
     return jax.tree.map(at, tree)
 
 # %% ../../nbs/training/mesh.ipynb #941676fe
-def bytes_per_device(tree: PyTree, mesh: Mesh, rule: Callable) -> int:
+def bytes_per_device(tree: PyTree, mesh: Mesh | AbstractMesh, rule: Callable) -> int:
     "How many bytes of a tree of arrays (or shapes) lie on each device."
     arrays = jax.tree.leaves(eqx.filter(tree, lambda leaf: hasattr(leaf, "shape")))
     return sum(math.prod(at.shard_shape(leaf.shape)) * leaf.dtype.itemsize
