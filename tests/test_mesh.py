@@ -25,7 +25,7 @@ def started(devices, *case):
 def ended(process):
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err[-3000:]
-    return json.loads(out)
+    return json.loads(out.splitlines()[-1])                # before it, of two processes, says gloo who is there
 
 
 @pytest.mark.parametrize("model", ["Griffin", "LRU", "Transformer"])
@@ -46,8 +46,8 @@ def test_two_processes_give_the_losses_of_one():
     both = [started(2, "processes", address, str(number)) for number in range(2)]
     first, second = map(ended, both)
     assert first["losses"] == second["losses"]
-    alone = ended(started(8, "ways", "LRU"))["alone"]
-    np.testing.assert_allclose(first["losses"], alone["losses"][:3], rtol=1e-6)
+    alone = ended(started(1, "alone", "LRU"))
+    np.testing.assert_allclose(first["losses"], alone["losses"], rtol=1e-6)
 
 
 def test_what_does_not_fit_is_refused():
