@@ -1649,6 +1649,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'recurrent_lab/probes/gradient_flow.py'),
                                                     'recurrent_lab.probes.gradient_flow.pull_back': ( 'probes/gradient_flow.html#pull_back',
                                                                                                       'recurrent_lab/probes/gradient_flow.py'),
+                                                    'recurrent_lab.probes.gradient_flow.squared_norms': ( 'probes/gradient_flow.html#squared_norms',
+                                                                                                          'recurrent_lab/probes/gradient_flow.py'),
                                                     'recurrent_lab.probes.gradient_flow.state_gradients': ( 'probes/gradient_flow.html#state_gradients',
                                                                                                             'recurrent_lab/probes/gradient_flow.py')},
             'recurrent_lab.probes.linear_regression': { 'recurrent_lab.probes.linear_regression.Method': ( 'probes/linear_regression.html#method',

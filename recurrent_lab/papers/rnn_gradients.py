@@ -132,8 +132,7 @@ def descend(theta: Float[Array, "2"], threshold: float, steps: int,
 def squared_omega(layer: RNN, x: Float[Array, "T N"],
                   delta: Float[Array, "T N"]) -> Float[Array, "T-1"]:
     "Ω_1 ... Ω_{T-1} as in the authors' code, (ρ² - 1)²; otherwise as `gradient_flow.omega`."
-    x, delta = lax.stop_gradient((x[:-1], delta[1:]))
-    before, after = (delta**2).sum(-1), (gradient_flow.pull_back(layer, x, delta) ** 2).sum(-1)
+    before, after = gradient_flow.squared_norms(layer, x, delta)
     there = before > 1e-20
     return jnp.where(there, (after / jnp.where(there, before, 1) - 1) ** 2, 0)
 

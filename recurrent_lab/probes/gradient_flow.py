@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, PyTree
 from ..models.rnn import RNN
 
 # %% auto #0
-__all__ = ['state_gradients', 'pull_back', 'growth_rate', 'jacobian_bound', 'omega', 'mean_omega']
+__all__ = ['state_gradients', 'pull_back', 'growth_rate', 'jacobian_bound', 'squared_norms', 'omega', 'mean_omega']
 
 # %% ../../nbs/probes/gradient_flow.ipynb #7fc27161
 def state_gradients(error: Callable, layer: RNN,
@@ -53,6 +53,14 @@ def jacobian_bound(layer: RNN) -> Float[Array, ""]:
     return layer.gamma * jnp.linalg.norm(layer.W_rec, ord=2)
 
 # %% ../../nbs/probes/gradient_flow.ipynb #b3b6db15
+def squared_norms(layer: RNN, x: Float[Array, "T N"],
+                  delta: Float[Array, "T N"]) -> tuple[Float[Array, "T-1"], Float[Array, "T-1"]]:
+    """‖∂E/∂x_{k+1}‖² and what a step back in time makes of it, k = 1 … T-1, to be differentiated
+    with respect to W_rec alone (eq. 10)."""
+    x, delta = lax.stop_gradient((x[:-1], delta[1:]))
+    return (delta**2).sum(-1), (pull_back(layer, x, delta) ** 2).sum(-1)
+
+
 def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Float[Array, "T-1"]:
     """Ω_1 … Ω_{T-1} (eq. 9) from the states and ∂E/∂x,
     to be differentiated with respect to W_rec alone (eq. 10).
@@ -60,8 +68,7 @@ def omega(layer: RNN, x: Float[Array, "T N"], delta: Float[Array, "T N"]) -> Flo
     Where the gradient has vanished altogether (norm below 1e-10, as in the authors' code)
     there is no ratio: Ω_k is 0.
     """
-    x, delta = lax.stop_gradient((x[:-1], delta[1:]))
-    before, after = (delta**2).sum(-1), (pull_back(layer, x, delta) ** 2).sum(-1)       # (T-1,)
+    before, after = squared_norms(layer, x, delta)
     there = (before > 1e-20) & (after > 0)
     ratio = jnp.sqrt(jnp.where(there, after, 1) / jnp.where(there, before, 1))
     return jnp.where(before > 1e-20, (ratio - 1) ** 2, 0)

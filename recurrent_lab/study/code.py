@@ -64,10 +64,14 @@ UNCOUNTED = ("recurrent_lab", "study.figures", "study.explore", "study.tree", "s
              "study.track", "training.progress", "training.checkpoint")  # they show and keep numbers, and do not make them
 
 
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] == "recurrent_lab"
+
+
 def imports(tree: ast.AST, package: str) -> Iterator[tuple[str, list[str]]]:
     "The imports of `recurrent_lab` in a module of `package`: (module, names), names empty for `import x`."
     for name, module, origin in _imports(tree, package):
-        if module.startswith("recurrent_lab"):
+        if _ours(module):
             yield module, [origin] if origin else []
 
 
@@ -85,7 +89,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, str, str]]:
 
 def _file(module: str) -> Path | None:
     "The file of a module of ours, such as recurrent_lab.models.lru; None if it is none."
-    if module.partition(".")[0] != "recurrent_lab": return None
+    if not _ours(module): return None
     path = PACKAGE.joinpath(*module.split(".")[1:])
     candidates = path.with_name(path.name + ".py"), path / "__init__.py"
     return next((file for file in candidates if file.is_file()), None)
@@ -199,10 +203,6 @@ def _text(module: str, name: str, library: int) -> str:
     foreign = {node.id: code.imported[node.id] for statement in code.defined[name] for node in ast.walk(statement)
                if isinstance(node, ast.Name) and node.id in code.imported and not _ours(code.imported[node.id][0])}
     return _normal(code.defined[name]) + str(sorted(foreign.items()))
-
-
-def _ours(module: str) -> bool:
-    return module.partition(".")[0] == "recurrent_lab"
 
 
 def notebook_hash(notebook: dict | Path, uncounted: Iterable[str] = UNCOUNTED, scale: str | None = None) -> str:
