@@ -183,7 +183,7 @@ def connect(where: str) -> Client:
     if kind not in ("local", "slurm", "tcp"):
         raise ValueError(f"a cluster is local:N, slurm:N or tcp://HOST:PORT, not {where!r}")
     if kind == "tcp":
-        client = Client(where, timeout="20s")
+        client = Client(where, timeout="10s")
     elif kind == "slurm":
         from dask_jobqueue import SLURMCluster
         jobs = SLURMCluster()
