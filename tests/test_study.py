@@ -103,3 +103,11 @@ def test_checkpoints_belong_to_a_run_and_to_one_version_of_the_code(tmp_path, mo
         notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": [source]}]}))
         found.append(Study("toy", Config).checkpoints("part"))
     assert found[0] == found[1] != found[2] and found[0].name == "part"
+
+    spent = found[2].with_name("spent.json")                           # by a run that was killed: its cost counts
+    spent.parent.mkdir(parents=True)
+    spent.write_text('{"seconds": 10000, "cpu_seconds": 20000}')
+    record = Study("toy", Config)._record()
+    assert 10000 <= record["seconds"] < 10100 and 20000 <= record["cpu_seconds"] < 21000
+    spent.write_text('["dama')                                         # then only this run's own
+    assert Study("toy", Config)._record()["seconds"] < 100

@@ -17,7 +17,7 @@ from ..site import render
 from ..study.declaration import Declaration, declarations, notebooks
 from ..study.files import alone
 from ..study.scale import changes, configure, label
-from ..study.settings import Settings, countable, settings, unknown, writable
+from ..study.settings import Settings, countable, from_extra, settings, unknown, writable
 from ..study.track import needed
 
 # %% auto #0
@@ -35,11 +35,13 @@ class Plan:
     folder: Path
 
 def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None = None,
-         overrides: dict = {}) -> Plan:
+         cluster: str | None = None, overrides: dict = {}) -> Plan:
     """What `run` will do; nothing is executed yet. ValueError on an unknown study, scale,
-    field or value, a tracker that is not installed, or a folder that cannot be written."""
-    given = settings(overrides, scale=scale, seeds=seeds, track=track)
+    field or value, a tracker that is not installed, or a folder that cannot be written;
+    ModuleNotFoundError where a cluster is asked for and its extra is missing."""
+    given = settings(overrides, scale=scale, seeds=seeds, track=track, cluster=cluster)
     needed(given.track)
+    _has_cluster(given.cluster)
     known = declarations(given.root)
     if paper not in known:
         raise unknown(f"study (a notebook in {notebooks(given.root) / 'papers'}/*/)", paper, known)
@@ -49,6 +51,12 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None 
     writable(given.runs)
     return Plan(known[paper], given, config, overrides,
                 given.runs / paper / label(given.scale, overrides))
+
+def _has_cluster(where: str) -> None:
+    """ModuleNotFoundError, in one line, if what a cluster needs is not installed."""
+    with from_extra("cluster"):
+        if where != "none": import distributed
+        if where.startswith("slurm"): import dask_jobqueue
 
 def larger(plan: Plan) -> str:
     """The fields in which a plan differs from laptop scale, in words."""
@@ -111,7 +119,7 @@ def _execute(plan: Plan, building: Path, show: Progress | None) -> None:
     import nbformat
     s, name = plan.settings, plan.study.name
     done = execute(plan.study.file, show=show, folder=building, scale=s.scale, set=plan.overrides,
-                   data=s.data, runs=s.runs, device=s.device, track=s.track,
+                   data=s.data, runs=s.runs, device=s.device, cluster=s.cluster, track=s.track,
                    figure_format=s.figure_format,
                    progress="text" if s.progress == "auto" else s.progress)
     nbformat.write(done, building / f"{name}.ipynb")

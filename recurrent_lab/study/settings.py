@@ -17,9 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PREFIX', 'unknown', 'quoted', 'from_extra', 'lab_root',
-           'is_ours', 'from_file', 'from_environment', 'once', 'countable', 'checked', 'Settings', 'settings',
-           'writable']
+__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PLACES', 'PREFIX', 'unknown', 'quoted', 'from_extra',
+           'lab_root', 'is_ours', 'from_file', 'from_environment', 'once', 'countable', 'checked', 'Settings',
+           'settings', 'writable']
 
 # %% ../../nbs/study/settings.ipynb #9ab59979
 SCALES = ("quick", "laptop", "desktop", "paper")
@@ -27,13 +27,14 @@ PACKAGE = Path(str(files("recurrent_lab")))           # its data/ and nbs/ are t
 SECTIONS = {
     "lab": {"scale": "laptop", "data": str(PACKAGE / "data"), "runs": "data/runs", "seeds": None,
             "track": "none"},
-    "compute": {"device": "auto"},
+    "compute": {"device": "auto", "cluster": "none"},
     "display": {"progress": "auto", "figure_format": "svg"},
 }
 CHOICES = {"scale": SCALES, "device": ("auto", "cpu", "gpu", "tpu"),
            "progress": ("auto", "text", "none"), "figure_format": ("svg", "png", "pdf"),
            "track": ("none", "tensorboard", "trackio")}
 DEFAULTS = {key: value for section in SECTIONS.values() for key, value in section.items()}
+PLACES = r"none|local:[1-9]\d{0,3}|slurm:[1-9]\d{0,4}|tcp://[^\s/:]+:\d{1,5}"     # of a cluster
 PREFIX = "RECURRENT_LAB_"
 
 # %% ../../nbs/study/settings.ipynb #fe2875fc
@@ -164,6 +165,9 @@ def checked(key: str, value: object, home: Path) -> object:
             raise ValueError("seeds must be a positive whole number below 2^31 "
                              f"or empty (as the study says), not {quoted(value)}")
         return int(text)
+    if key == "cluster" and not re.fullmatch(PLACES, str(value)):
+        raise ValueError("cluster must be none, local:N or slurm:N (so many processes or jobs) or "
+                         f"tcp://HOST:PORT (a scheduler), not {quoted(value)}")
     return value
 
 # %% ../../nbs/study/settings.ipynb #2037b2c0
@@ -176,6 +180,7 @@ class Settings:
     runs: Path                # folder of results
     seeds: int | None         # how many; None: as the study says
     device: str               # auto, cpu, gpu or tpu
+    cluster: str              # none, local:N, slurm:N or tcp://HOST:PORT: where the parts of a population are trained
     progress: str             # auto, text or none
     figure_format: str        # svg, png or pdf (a page shows svg, then)
     track: str                # none, tensorboard or trackio: where training logs go as well

@@ -5,16 +5,19 @@
 # %% ../../nbs/study/study.ipynb #bc1d570b
 from __future__ import annotations
 
+import json
 import os
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from . import claims, figures, results, rules, scale, track
 from .code import notebook_hash
 from .declaration import study_files
+from .files import put
 from .settings import SCALES, countable, settings, writable
 
 # %% auto #0
@@ -43,7 +46,7 @@ class Study:
                                                                  time.perf_counter())
         _prepare(self.settings)
         if self.settings.folder:
-            self._provenance                                 # of the code as it is when the run begins
+            self._provenance, self._before                   # as they are when the run begins
 
     @property
     def folder(self) -> Path:
@@ -109,7 +112,8 @@ class Study:
         In a notebook at hand, a table that cannot be written is a warning.
 
         by: the column that names the variants; `options` go to `train`."""
-        from recurrent_lab.training import train, train_variants
+        from recurrent_lab.training.cluster import trainers
+        train, train_variants = trainers(self.settings.cluster)
         folder = self.checkpoints(name)
         if isinstance(problem, Mapping):
             trained = train_variants(by, problem, runs, checkpoints=folder, label=name, **options)
@@ -122,6 +126,8 @@ class Study:
             if self.settings.folder:             # of a run: the next one goes on from the checkpoint
                 raise
             warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
+        with suppress(OSError):
+            if folder: put(self.checkpoints("spent.json"), json.dumps(self._spent()))
         track.send(self.settings.track, self.name, name, trained.table, self.folder)
         return trained
 
@@ -153,9 +159,21 @@ class Study:
         """What ran, and where: the row of the table `run`."""
         return dict(study=self.name, scale=self.scale,
                     overrides=scale.label("", self.overrides).lstrip("+"),
-                    started=self._started, seconds=round(time.perf_counter() - self._began, 1),
-                    cpu_seconds=round(time.process_time(), 1),
+                    started=self._started, **self._spent(),
                     peak_memory_mb=round(results.peak_memory()), **self._provenance)
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds so far, those included that killed runs had spent on the trainings this one goes on from."""
+        now = {"seconds": time.perf_counter() - self._began, "cpu_seconds": time.process_time()}
+        return {name: round(value + self._before.get(name, 0), 1) for name, value in now.items()}
+
+    @cached_property
+    def _before(self) -> dict[str, float]:
+        """What killed runs had spent when their last training ended."""
+        with suppress(OSError, ValueError, AttributeError, TypeError):     # none there, or damaged: not counted
+            spent = json.loads(self.checkpoints("spent.json").read_text())
+            return {name: float(value) for name, value in spent.items()}
+        return {}
 
     @cached_property
     def _provenance(self) -> dict:

@@ -26,12 +26,12 @@ def watched() -> bool:
     return kernel is not None and bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
 
 
-def bar(steps: int, done: int = 0, label: str = ""):
+def bar(steps: int, done: int = 0, label: str = "", unit: str = "step"):
     """A tqdm bar over `steps`, of which `done` are done, shown as the environment variable
     RECURRENT_LAB_PROGRESS says: auto (the default), text or none."""
     from tqdm import tqdm
     mode = os.environ.get("RECURRENT_LAB_PROGRESS") or "auto"
-    about = dict(total=steps, initial=done, desc=label, unit="step")
+    about = dict(total=steps, initial=done, desc=label, unit=unit)
     if mode == "auto" and watched() and importlib.util.find_spec("matplotlib"): return _live(tqdm, about)
     if mode == "auto": return tqdm(**about)
 
