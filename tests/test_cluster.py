@@ -1,0 +1,133 @@
+"""Populations on clusters: the same table from any number of workers, and nothing lost when one of them, their scheduler or the sender dies."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from recurrent_lab.training import cluster, grid, train
+
+pytest.importorskip("distributed")
+from cluster_case import RUNS, STEPS, problem  # noqa: E402
+
+HERE = Path(__file__).parent
+PLAIN = dict(steps=STEPS, every=STEPS // 4, part=2)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    "The table of one process."
+    return train(problem, RUNS, **PLAIN).table
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def client():
+    from distributed import Client, LocalCluster
+    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None) as workers, Client(workers) as client:
+        yield client
+
+
+def test_workers_give_the_table_of_one_process(client, plain):
+    for workers in (1, 2, 4):
+        client.cluster.scale(workers)
+        client.wait_for_workers(workers, timeout=60)
+        same(cluster.train(client, problem, RUNS, **PLAIN).table, plain)
+
+
+def test_a_worker_of_another_version_is_refused(client, monkeypatch):
+    monkeypatch.setattr(cluster, "library_hash", lambda: "0123456789ab")
+    with pytest.raises(RuntimeError, match=r"has recurrent_lab [0-9a-f]{12}, the sender has 0123456789ab"):
+        cluster.train(client, problem, RUNS, **PLAIN)
+
+
+def test_a_mistake_in_a_problem_is_the_workers_own_error(client):
+    with pytest.raises(ValueError, match="steps and every must be at least 1"):
+        cluster.train(client, problem, RUNS, steps=0, every=1, part=2)
+
+
+def test_workers_may_die_at_any_moment(tmp_path, plain):
+    "Twenty kills at seeded moments: each part is given to another worker, which goes on from the part's checkpoint."
+    from distributed import Client, LocalCluster
+    rng, kills = random.Random(0), 0
+    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None) as workers, Client(workers) as client:
+        runs = {"all": RUNS}
+        waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / "all.npz", **PLAIN)}
+        while kills < 20 and not all(one.done() for one in waiting["all"][0]):
+            time.sleep(rng.uniform(0.2, 1.5))
+            running = [w for w in workers.workers.values() if w.pid]
+            if running:
+                try:
+                    os.kill(rng.choice(running).pid, signal.SIGKILL)
+                    kills += 1
+                except ProcessLookupError: pass
+        same(cluster.gathered(client, waiting, runs)["all"].table, plain)
+    assert kills >= 3
+
+
+def sender(*where: str, checkpoint: Path, out: Path) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, str(HERE / "cluster_case.py"), *where, str(checkpoint), str(out)])
+
+
+def test_a_sender_that_was_killed_goes_on(tmp_path, plain):
+    first = sender("local:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "first.pkl")
+    parts = tmp_path / "c"
+    while first.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
+    first.kill()
+    first.wait()
+    began = {file.name: file.read_bytes() for file in parts.glob("*.npz")}
+    assert began and sender("local:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "again.pkl").wait(120) == 0
+    same(pd.read_pickle(tmp_path / "again.pkl"), plain)
+
+
+STAND_IN = {"sbatch": """#!/bin/sh
+# the job's script, started here as a process
+log="$JOBS/$$"; (setsid sh "$1" >"$log.log" 2>&1 & echo $! >"$log.pid"); echo "Submitted batch job $$"
+""", "scancel": """#!/bin/sh
+for job; do kill -9 -- "-$(cat "$JOBS/$job.pid")" 2>/dev/null; done; exit 0
+"""}
+
+
+def test_slurm_by_a_stand_in_whose_jobs_run_out_of_time(tmp_path, monkeypatch, plain):
+    "dask-jobqueue's real job scripts as local processes; one job is ended in the middle of its part."
+    for name, script in STAND_IN.items():
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("JOBS", str(tmp_path))
+    monkeypatch.setenv("DASK_JOBQUEUE__SLURM__CORES", "1")
+    monkeypatch.setenv("DASK_JOBQUEUE__SLURM__MEMORY", "4GB")
+    monkeypatch.setenv("DASK_JOBQUEUE__SLURM__LOCAL_DIRECTORY", str(tmp_path))
+    run = sender("slurm:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "table.pkl")
+    parts = tmp_path / "c"
+    while run.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
+    jobs = sorted(tmp_path.glob("*.pid"))
+    assert jobs, "no job was sent"
+    os.killpg(int(jobs[0].read_text()), signal.SIGKILL)
+    try:
+        assert run.wait(180) == 0
+        same(pd.read_pickle(tmp_path / "table.pkl"), plain)
+    finally:
+        run.kill()
+        for job in tmp_path.glob("*.pid"):
+            try: os.killpg(int(job.read_text()), signal.SIGKILL)
+            except (ProcessLookupError, ValueError): pass
+
+
+@pytest.mark.parametrize("where", ["local", "local:0", "tcp://node", "slurm:-1", "dask"])
+def test_a_place_that_cannot_be_is_one_clear_error(where):
+    from recurrent_lab.study.settings import settings
+    with pytest.raises(ValueError, match="cluster must be none, local:N or slurm:N"):
+        settings(cluster=where)
+
+
+def test_no_scheduler_there():
+    with pytest.raises(OSError): cluster.connect("tcp://127.0.0.1:9")
