@@ -1,4 +1,5 @@
 """Every notebook runs from top to bottom, at quick scale, in a process of its own; studies within their time."""
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ NOTEBOOKS = sorted((p for p in NBS.rglob("*.ipynb") if not any(part.startswith((
                    key=lambda p: (SLOW_FIRST.index(p.relative_to(NBS).parts[0]), p))
 
 
-BUDGET = 40                                                  # seconds of processor of a study's quick run: 20 s on two cores
+BUDGET = 40                                                  # seconds of processor of a study's quick run: 20 s on two quiet cores
+# Beside a second worker on the same two cores five studies took 1.4 to 1.9 times the seconds of processor that they take alone.
+BESIDE = 1.5 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1 else 1.0
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: str(p.relative_to(NBS)))
@@ -22,4 +25,4 @@ def test_notebook_runs(notebook, tmp_path, record_property):
     if made:
         took = made[-1]["run"].get("cpu_seconds", 0)
         record_property("cpu_seconds", took)
-        assert took < 2 * BUDGET, f"{took} s of processor; a quick run has {BUDGET}"
+        assert took < 2 * BUDGET * BESIDE, f"{took} s of processor; a quick run has {BUDGET} on quiet cores"

@@ -50,7 +50,7 @@ def _run(arguments) -> int:
     from recurrent_lab.runner.execute import CellFailed, Progress
     from recurrent_lab.runner.run import larger, plan, run
     p = plan(arguments.paper, scale=arguments.scale, seeds=arguments.seeds, track=arguments.track,
-             overrides=_assignments(arguments.set))
+             cluster=arguments.cluster, overrides=_assignments(arguments.set))
     show, folder, status = Progress(), p.folder, 0
     if p.settings.scale == "paper":
         say(f"warning: this is the paper's size and may take very long: {larger(p) or 'same as laptop'}")
@@ -190,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
                              help="change the configuration")
     made["claims"].add_argument("--json", action="store_true", help="as JSON, every value")
     made["run"].add_argument("--track", action=_Once, help="send the curves to tensorboard or trackio as well")
+    made["run"].add_argument("--cluster", action=_Once, help="train on local:N processes, slurm:N jobs or a scheduler at tcp://HOST:PORT")
     made["completion"].add_argument("shell", choices=("bash", "zsh"))
     for command in made.values():
         command.set_defaults(parser=command)
