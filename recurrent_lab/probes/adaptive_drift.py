@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,7 +16,7 @@ from jaxtyping import Array, Float
 
 # %% auto #0
 __all__ = ['stationary_average', 'newest', 'previous', 'largest', 'average', 'drift', 'Draws', 'inverse_root', 'random_drift',
-           'threshold', 'spike', 'play']
+           'threshold', 'spike', 'play', 'measured_drift']
 
 # %% ../../nbs/probes/adaptive_drift.ipynb #65b15fe7
 def stationary_average(y: Float[np.ndarray, " P"], b: float) -> Float[np.ndarray, " P"]:
@@ -64,20 +63,21 @@ class Draws(NamedTuple):
         return float(np.dot(self.values, self.chances))
 
 
-def _laplace(draws: Draws, b2: float, step: float = 0.1) -> tuple[np.ndarray, ...]:
-    """Weights (S,) of the sum over s that is E 1/√v, and A_i / B_i (S, J), up to the age J at which
-    b2^J is 1e-8; what is older counts by its mean."""
+def _laplace(draws: Draws, b2: float, b1: float = 0.0, step: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (S,) of the sum over s that is E 1/√v, and (1 - b1) Σ b1^i A_i / B_i (S,), up to the age at
+    which b2 to its power is 1e-5; what is older counts by its mean."""
     a, p = np.array(draws.values), np.array(draws.chances)
     if not (a.all() and 0 < b2 < 1): raise ValueError("allowed: values other than zero, b2 in (0, 1)")
-    s = np.exp(np.arange(np.log(1e-12 / abs(a).max()), np.log(30 / abs(a).min()), step))  # (S,)
-    w = (1 - b2) * b2 ** np.arange(np.ceil(np.log(1e-8) / np.log(b2)))               # (J,)
-    log_B, A_over_B = np.zeros(len(s)), np.zeros((len(s), len(w)))
+    s = np.exp(np.arange(np.log(1e-10 / abs(a).max()), np.log(30 / abs(a).min()), step))  # (S,)
+    age = np.arange(np.ceil(np.log(1e-5) / np.log(b2)))                              # (J,)
+    w, momentum = (1 - b2) * b2**age, (1 - b1) * b1**age
+    log_B, numerator = np.zeros(len(s)), np.zeros(len(s))
     for n, one in enumerate(s):                                                      # memory for one s
         parts = p * np.exp(-one**2 * w[:, None] * (a**2 - (a**2).min()))              # (J, values)
         B = parts.sum(1)
         log_B[n] = np.log(B).sum() - one**2 * (w.sum() * (a**2).min() + (1 - w.sum()) * (p @ a**2))
-        A_over_B[n] = parts @ a / B
-    return 2 / np.sqrt(np.pi) * step * s * np.exp(log_B), A_over_B
+        numerator[n] = momentum @ (parts @ a / B) + b1 ** len(age) * draws.mean
+    return 2 / np.sqrt(np.pi) * step * s * np.exp(log_B), numerator
 
 
 def inverse_root(draws: Draws, b2: float) -> float:
@@ -87,10 +87,8 @@ def inverse_root(draws: Draws, b2: float) -> float:
 
 def random_drift(draws: Draws, b2: float, b1: float = 0.0) -> float:
     "The mean step of Adam, in rates, exactly: -(1 - b1) Σ b1^i E g_{t-i}/√v_t."
-    weights, A_over_B = _laplace(draws, b2)
-    ages = np.arange(A_over_B.shape[1])
-    older = b1 ** len(ages) * draws.mean * weights.sum()             # gradients that v has forgotten
-    return -float(weights @ A_over_B @ ((1 - b1) * b1**ages) + older)
+    weights, numerator = _laplace(draws, b2, b1)
+    return -float(weights @ numerator)
 
 # %% ../../nbs/probes/adaptive_drift.ipynb #4f7e395c
 def threshold(g, drift: Callable = drift, low: float = 1e-3, high: float = 1 - 1e-5,
@@ -122,3 +120,13 @@ def play(transform: optax.GradientTransformation, gradients: Float[Array, "T *n"
 
     x = jnp.full(gradients.shape[1:], start, gradients.dtype)
     return jax.lax.scan(step, (x, transform.init(x)), gradients)[1]
+
+
+def measured_drift(transform: optax.GradientTransformation, g: Float[np.ndarray, "P *n"], rate: float,
+                   periods: int = 2000) -> Float[np.ndarray, "*n"]:
+    """What `transform`, whose rate is `rate`, moves x in the last of many periods, in rates, computed in 64
+    bits; the rate has to be so small that x stays inside."""
+    gradients = np.tile(g, (periods, *[1] * (g.ndim - 1)))
+    with jax.enable_x64():
+        x = jax.jit(lambda gradients: play(transform, gradients))(jnp.asarray(gradients))
+        return np.asarray(x[-1] - x[-1 - len(g)]) / rate
