@@ -170,6 +170,6 @@ def draw_drift(C: float = 10.0, P: int = 10):
         for name, d in (("Adam", newest), ("AMSGrad", largest), ("ADOPT", previous), ("AdamNC", average)):
             ax.plot(b2, [drift(spike(C, P), b, d) for b in b2], label=name)
         ax.axhline(0, color=figures.INK, linewidth=0.8)
-        ax.set(yscale="symlog")
+        ax.set_yscale("symlog", linthresh=0.1)
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure
