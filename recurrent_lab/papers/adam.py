@@ -184,12 +184,13 @@ def with_longest_step(problem: Problem) -> Process:
 def draw_longest(b1: float = 0.9, b2: float = 0.999):
     "Figure of S_t, of AdaMax's longest step and of the paper's bound for Adam."
     from recurrent_lab.study import figures
-    steps = np.unique(np.geomspace(1, 1000, 150).astype(int))
+    steps = np.unique(np.geomspace(1, 1000, 50).astype(int))
     with figures.axes(title=f"The longest step, β₁ = {b1}, β₂ = {b2}", xlabel="step t", ylabel="|Δ| / α",
                       scale="toy") as ax:
         ax.plot(steps, [longest_step(b1, b2, t) for t in steps], label="Adam")
         if b1 <= b2: ax.plot(steps, [longest_adamax_step(b1, b2, t) for t in steps], label="AdaMax")
         ax.axhline(paper_bound(b1, b2), color=figures.INK, linestyle="--", linewidth=1, label="paper's bound")
         ax.set(xscale="log", yscale="log")
+        ax.minorticks_off()
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure

@@ -153,6 +153,7 @@ def adabound_on_digits(cfg: Config) -> Process:
 
 
 def _bounded_step(loss, tx, state: State, hyper: dict, *, key: Key[Array, ""]) -> tuple[State, dict]:
+    "A step of `tx` on `loss`, and what is seen of it."
     (_, (_, metrics)), g = eqx.filter_value_and_grad(loss, has_aux=True)(
         state.model, None, hyper, state.t, key=key)
     u, opt_state = tx.update(g, state.opt_state)
@@ -164,12 +165,13 @@ def draw_drift(C: float = 10.0, P: int = 10):
     "Figure of the drift of four methods over β₂."
     from recurrent_lab.probes.adaptive_drift import average, largest, newest, previous
     from recurrent_lab.study import figures
-    b2 = np.linspace(0.02, 0.998, 120)
+    b2 = np.linspace(0.02, 0.998, 60)
     with figures.axes(title=f"Gradient {C:g} once in {P} steps, else -1", xlabel="β₂", scale="toy",
                       ylabel="drift, in rates per period") as ax:
         for name, d in (("Adam", newest), ("AMSGrad", largest), ("ADOPT", previous), ("AdamNC", average)):
             ax.plot(b2, [drift(spike(C, P), b, d) for b in b2], label=name)
         ax.axhline(0, color=figures.INK, linewidth=0.8)
         ax.set_yscale("symlog", linthresh=0.1)
+        ax.minorticks_off()
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure
