@@ -1,5 +1,6 @@
 """What is measured on a model."""
 from . import (
+    adaptive_drift,
     certificates,
     gradient_flow,
     linear_regression,
