@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import random
 from jaxtyping import Array, Float, Key
 
-from ..optimizers import moreau, prox_linear_step, prox_phase, prox_point_step
+from ..optimizers import moreau, prox_linear_step, prox_point_step
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'METHODS', 'LEVELS', 'RHO', 'LAM', 'Config', 'three_steps', 'Phases', 'random_phases', 'distance',
