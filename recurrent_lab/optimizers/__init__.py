@@ -36,6 +36,7 @@ from .dog import l_dog, scale_by_l_dog
 from .estimators import feedback_loss, spsa, value_and_forward_grad
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
+from .proximal import moreau, prox_linear_step, prox_phase, prox_point_step, soft_threshold_step
 from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, psgd_kron,
                    scale_by_psgd_kron)
 from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_float, round_int, round_mx,
