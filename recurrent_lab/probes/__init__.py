@@ -1,6 +1,7 @@
 """What is measured on a model."""
 from . import (
     certificates,
+    clipping_bias,
     gradient_flow,
     linear_regression,
     margin,
