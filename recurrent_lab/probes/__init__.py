@@ -2,6 +2,7 @@
 from . import (
     certificates,
     clipping_bias,
+    generalization_gap,
     gradient_flow,
     linear_regression,
     margin,
