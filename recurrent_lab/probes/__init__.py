@@ -2,6 +2,8 @@
 from . import (
     adaptive_drift,
     certificates,
+    clipping_bias,
+    generalization_gap,
     gradient_flow,
     linear_regression,
     margin,

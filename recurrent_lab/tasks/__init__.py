@@ -16,6 +16,7 @@ from . import (
     representations,
     running_sum,
     selective_copying,
+    separable,
     temporal_order,
     text,
     xor_clusters,
