@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recurrent_lab.training import cluster, grid, train
+from recurrent_lab.training import cluster, train
 
 pytest.importorskip("distributed")
 from cluster_case import RUNS, STEPS, problem  # noqa: E402

@@ -10,6 +10,7 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 
 from .execute import CellFailed, Progress, execute, opened
@@ -54,9 +55,10 @@ def plan(paper: str, *, scale: str | None = None, seeds=None, track: str | None 
 
 def _has_cluster(where: str) -> None:
     """ModuleNotFoundError, in one line, if what a cluster needs is not installed."""
+    packages = {"none": [], "slurm": ["distributed", "dask_jobqueue"]}.get(where.partition(":")[0], ["distributed"])
     with from_extra("cluster"):
-        if where != "none": import distributed
-        if where.startswith("slurm"): import dask_jobqueue
+        for package in packages:
+            import_module(package)
 
 def larger(plan: Plan) -> str:
     """The fields in which a plan differs from laptop scale, in words."""
