@@ -90,8 +90,8 @@ def test_a_sender_that_was_killed_goes_on(tmp_path, plain):
 
 
 STAND_IN = {"sbatch": """#!/bin/sh
-# the job's script, started here as a process
-log="$JOBS/$$"; (setsid sh "$1" >"$log.log" 2>&1 & echo $! >"$log.pid"); echo "Submitted batch job $$"
+# a copy of the job script, as Slurm makes one, started here as a process
+log="$JOBS/$$"; cp "$1" "$log.sh"; (setsid sh "$log.sh" >"$log.log" 2>&1 & echo $! >"$log.pid"); echo "Submitted batch job $$"
 """, "scancel": """#!/bin/sh
 for job; do kill -9 -- "-$(cat "$JOBS/$job.pid")" 2>/dev/null; done; exit 0
 """}
@@ -114,7 +114,7 @@ def test_slurm_by_a_stand_in_whose_jobs_run_out_of_time(tmp_path, monkeypatch, p
     assert jobs, "no job was sent"
     os.killpg(int(jobs[0].read_text()), signal.SIGKILL)
     try:
-        assert run.wait(180) == 0
+        assert run.wait(300) == 0
         same(pd.read_pickle(tmp_path / "table.pkl"), plain)
     finally:
         run.kill()

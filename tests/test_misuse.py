@@ -391,7 +391,7 @@ def test_a_training_at_hand_is_not_lost_to_a_full_disk(lab, monkeypatch):
 
     def full(*_, **__): raise FULL
     trained = SimpleNamespace(table=pd.DataFrame({"x": [1]}))
-    monkeypatch.setattr("recurrent_lab.training.train", lambda *_, **__: trained)
+    monkeypatch.setattr("recurrent_lab.training.population.train", lambda *_, **__: trained)
     monkeypatch.setattr(results, "write", full)
     with pytest.warns(UserWarning, match="the table 'runs' was not saved"): assert Study("coin", Config).train("runs", None, None) is trained
 
