@@ -113,10 +113,10 @@ def submitted(client: Client, problem: Problem | Process, runs: DataFrame, *, pa
     # the result of a task is computed anew if its worker dies; scattered data would be lost
     problem = client.submit(bytes, payload, pure=False)
     folder = checkpoint and Path(checkpoint).absolute().with_suffix("")
-    files = [folder and folder / f"{size}-{i}.npz" for i in range(-(-len(runs) // size))]
-    return [client.submit(trained_part, library_hash(), problem, rows, file, options, pure=False,
+    return [client.submit(trained_part, library_hash(), problem, rows, folder and folder / f"{size}-{i}.npz",
+                          options, pure=False,
                           key=f"{label or 'train'} · part {i + 1}-{os.urandom(4).hex()}")
-            for i, (rows, file) in enumerate(zip(parts(runs, size), files))], size
+            for i, rows in enumerate(parts(runs, size))], size
 
 
 def gathered(client: Client, waiting: Mapping[str, tuple[list[Future], int]],
