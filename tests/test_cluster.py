@@ -31,8 +31,9 @@ def same(one, other):
 
 @pytest.fixture(scope="module")
 def client():
+    "One worker, which a test may only add to: distributed's `wait_for_workers` loses count of one that is just being retired."
     from distributed import Client, LocalCluster
-    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None) as workers, Client(workers) as client:
+    with LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=None, dashboard_address=None) as workers, Client(workers) as client:
         yield client
 
 
