@@ -28,9 +28,9 @@ from ..training.losses import logits
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'MARKS', 'Config', 'Untied', 'make_model', 'symbols', 'counting_loss', 'draw_windows',
-           'directions', 'hybrid', 'make_optimizer', 'rates_of', 'runs_of', 'drawn_labels', 'clipped_share',
-           'byte_problem', 'last_losses', 'decades', 'range_of_rates', 'difference', 'adam_step', 'shortened_sign',
-           'draw_course']
+           'directions', 'hybrid', 'make_optimizer', 'rates_of', 'seconds_of', 'trials', 'runs_of', 'drawn_labels',
+           'clipped_share', 'byte_problem', 'last_losses', 'decades', 'range_of_rates', 'difference', 'adam_step',
+           'shortened_sign', 'draw_course']
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -143,10 +143,25 @@ def rates_of(cfg: Config, name: str) -> tuple[float, ...]:
     return cfg.signs if signs else cfg.sgd if name in ("SGD", "SGD unclipped") else cfg.adam
 
 
-def runs_of(cfg: Config, name: str, seeds: list[int]):
-    "DataFrame: the runs of the optimizer `name`, at each rate and `second` number with each seed."
-    second = cfg.rhos if name == "Sophia" else cfg.ratios if name.startswith("SGD,") else (1.0,)
-    return grid(lr=rates_of(cfg, name), second=second, seed=seeds)
+def seconds_of(cfg: Config, name: str) -> tuple[float, ...]:
+    "The `second` numbers that the optimizer `name` is tried with."
+    return cfg.rhos if name == "Sophia" else cfg.ratios if name.startswith("SGD,") else (1.0,)
+
+
+def trials(cfg: Config, seed: int) -> dict:
+    "DataFrames by optimizer: the runs of those with several `second` numbers, with one seed."
+    return {name: grid(lr=rates_of(cfg, name), second=seconds_of(cfg, name), seed=[seed])
+            for name in cfg.optimizers if len(seconds_of(cfg, name)) > 1}
+
+
+def runs_of(cfg: Config, name: str, tried, seeds: list[int]):
+    """DataFrame: the runs of the optimizer `name` with each seed, at each rate with the `second` number
+    that ended lowest in the losses `tried`, and at the best rate of each other number."""
+    import pandas as pd
+    best = tried.sort_values("loss").drop_duplicates("second")[["lr", "second"]]
+    second = best.second.iloc[0] if len(best) else seconds_of(cfg, name)[0]
+    every_rate = grid(lr=rates_of(cfg, name), second=[second])
+    return pd.concat([every_rate, best]).drop_duplicates().merge(grid(seed=seeds), how="cross")
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #62f5db22
 def drawn_labels(batch: Callable) -> Callable:
