@@ -76,9 +76,21 @@ def _shorter(svg: bytes) -> bytes:
     hundredths = lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0])
     svg = re.sub(rb"<[^>]*>", hundredths, svg)                                # not the words between
     svg = re.sub(rb"\n +", b"\n", svg)
-    svg = re.sub(rb' d="[^"]*"', lambda path: b" " + b" ".join(path[0].split()), svg)
+    svg = re.sub(rb' d="([^"]*)"', lambda path: b' d="%s"' % re.sub(rb"\s*([A-Zz])\s*", rb"\1", path[1]), svg)
     svg = re.sub(rb' transform="rotate\(-0 [^"]*"', b"", svg)
-    return re.sub(rb'<g( [^>]*)>\n((?:<use [^>]*>\n){2,})</g>', _markers, svg)
+    return _bare(re.sub(rb'<g( [^>]*)>\n((?:<use [^>]*>\n){2,})</g>', _markers, svg))
+
+
+def _bare(svg: bytes) -> bytes:
+    "The svg without its prologue, comments, names that nothing refers to, idle groups and line ends; with its font named once."
+    svg = re.sub(rb"<metadata>.*?</metadata>|<!--.*?-->", b"", svg[svg.index(b"<svg"):], flags=re.S)
+    referred = set(re.findall(rb'(?:url\(|href=")#([^")]*)', svg))
+    svg = re.sub(rb' id="([^"]*)"', lambda name: name[0] if name[1] in referred else b"", svg)
+    svg = re.sub(rb"(?<=[\";]) ?font-family: 'DejaVu Sans'(, sans-serif)?;?", b"", svg)
+    svg = re.sub(rb">\n+<", b"><", svg).replace(b"<svg ", b'<svg font-family="DejaVu Sans, sans-serif" ', 1)
+    idle = re.compile(rb"<g>((?:(?!</?g[ >]).)*)</g>", re.S)
+    while idle.search(svg): svg = idle.sub(rb"\1", svg)
+    return svg
 
 
 def _markers(group: re.Match) -> bytes:
