@@ -1,5 +1,5 @@
 """The browser that the site's and JupyterLab's tests look through; `--changed`, which leaves out what has passed as it is;
-the ten slowest studies."""
+the ten slowest studies; a quick compiler."""
 import json
 import os
 import re
@@ -14,6 +14,15 @@ from recurrent_lab.study.code import code_hash, notebook_hash
 ROOT = Path(__file__).parents[1]
 PASSED = ROOT / ".cache" / "passed.json"                     # by notebook or test file: the hash of the code with which it last passed
 WHOLE = "test_house.py", "test_site.py", "test_jupyterlab.py", "test_new.py", "test_wheel.py", "test_cli.py"     # look at the whole tree
+
+
+def pytest_configure():
+    "Tests compile, and hardly run: XLA without what takes it long, in this process. What a test starts has its own flags."
+    if "XLA_FLAGS" in os.environ: return
+    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    import jax
+    jax.devices()                                            # XLA reads its flags now, and once
+    del os.environ["XLA_FLAGS"]
 
 
 def pytest_addoption(parser):

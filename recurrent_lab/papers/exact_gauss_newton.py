@@ -171,8 +171,8 @@ def problem(name: str, make: Callable, loss: Callable, batch: int) -> Problem:
 
     def evaluate(state: State, hyper: dict) -> dict:
         x, y = state.aux[1]
-        right = accuracy(jax.vmap(state.model)(x), y) if y.ndim == 1 else jnp.nan
-        return {"test": mean_loss(loss, state.model, x, y), "accuracy": right}
+        right = {"accuracy": accuracy(jax.vmap(state.model)(x), y)} if y.ndim == 1 else {}
+        return {"test": mean_loss(loss, state.model, x, y), **right}
 
     return Problem(make, objective, partial(make_optimizer, name, loss), evaluate, extra)
 
