@@ -3,6 +3,7 @@ from . import (
     adaptive_drift,
     certificates,
     clipping_bias,
+    curvature,
     generalization_gap,
     gradient_flow,
     linear_regression,
