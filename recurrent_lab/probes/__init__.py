@@ -3,6 +3,7 @@ from . import (
     adaptive_drift,
     certificates,
     clipping_bias,
+    coherence,
     curvature,
     generalization_gap,
     gradient_flow,
