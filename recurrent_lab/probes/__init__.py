@@ -4,6 +4,7 @@ from . import (
     certificates,
     clipping_bias,
     coherence,
+    connectivity,
     curvature,
     generalization_gap,
     gradient_flow,
