@@ -9,6 +9,7 @@ from . import (
     listops,
     lotka_volterra,
     lra,
+    matrix_sensing,
     modular,
     parity,
     permutations,
