@@ -2,6 +2,7 @@
 from .algebra import *
 from .attention import *
 from .delta_net import *
+from .elimination_cell import ConvCell, gf2_cell, table_cell
 from .emulation import *
 from .gated_rnn import *
 from ._generate import *
