@@ -9,6 +9,7 @@ from . import (
     margin,
     memory,
     parity_gradient,
+    random_features,
     regression_bounds,
     separators,
     spectrum,
