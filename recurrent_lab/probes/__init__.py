@@ -7,6 +7,7 @@ from . import (
     gradient_flow,
     linear_regression,
     margin,
+    mean_field,
     memory,
     parity_gradient,
     random_features,
