@@ -3,6 +3,7 @@ from .algebra import *
 from .attention import *
 from .delta_net import *
 from .dense import *
+from .elimination_cell import ConvCell, gf2_cell, table_cell
 from .emulation import *
 from .gated_rnn import *
 from ._generate import *

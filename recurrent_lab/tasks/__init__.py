@@ -4,6 +4,7 @@ from . import (
     biographies,
     corpus,
     digits,
+    gf2,
     groups,
     induction_heads,
     listops,
