@@ -709,6 +709,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'recurrent_lab/optimizers/bounded.py'),
                                                   'recurrent_lab.optimizers.bounded.scale_by_adabound': ( 'optimizers/bounded.html#scale_by_adabound',
                                                                                                           'recurrent_lab/optimizers/bounded.py')},
+            'recurrent_lab.optimizers.choice': { 'recurrent_lab.optimizers.choice.either': ( 'optimizers/choice.html#either',
+                                                                                             'recurrent_lab/optimizers/choice.py')},
             'recurrent_lab.optimizers.clipping': { 'recurrent_lab.optimizers.clipping.GradESState': ( 'optimizers/clipping.html#gradesstate',
                                                                                                       'recurrent_lab/optimizers/clipping.py'),
                                                    'recurrent_lab.optimizers.clipping.clip_by_array_norm': ( 'optimizers/clipping.html#clip_by_array_norm',
