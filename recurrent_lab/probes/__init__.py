@@ -9,6 +9,7 @@ from . import (
     margin,
     memory,
     parity_gradient,
+    performance_profile,
     regression_bounds,
     separators,
     spectrum,
