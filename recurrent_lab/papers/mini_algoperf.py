@@ -14,21 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
-from ..models import LRU, SequenceModel
 from ..optimizers import cautious_adamw, either, gravity, grams, muon, scale_by_gravity, soap
 from ..probes.performance_profile import score
 from ..tasks import digits, parity
-from ..training import (TUNING_SEED, Problem, cross_entropy, first_output, plain, supervised,
-                                    tested, with_aux)
+from ..training import TUNING_SEED, Problem, cross_entropy, plain, supervised, tested
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'CENTRES', 'GROUPS', 'TASKS', 'SPECTRUM', 'WORKLOADS', 'BLIND', 'Config', 'entrants', 'rates_of',
-           'groups', 'runs_of', 'Workload', 'on_digits', 'network_on_digits', 'recurrence_on_digits', 'logistic',
-           'network_on_parity', 'linear_regression', 'task_problem', 'targets_of', 'crossing', 'times_of', 'as_array',
-           'score_with', 'lowest_point', 'best_log_rates', 'one_rate', 'damped', 'left_of_noise', 'left_in_closed_form',
-           'draw_scores']
+           'groups', 'runs_of', 'Workload', 'network_on_digits', 'logistic', 'network_on_parity', 'linear_regression',
+           'task_problem', 'targets_of', 'crossing', 'times_of', 'as_array', 'score_with', 'lowest_point',
+           'best_log_rates', 'one_rate', 'damped', 'left_of_noise', 'left_in_closed_form', 'draw_scores']
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #5682752d
 from dataclasses import dataclass
@@ -38,12 +35,12 @@ from dataclasses import dataclass
 class Config:
     "What a longer run takes; AlgoPerf's own workloads are hundreds of times larger."
     seeds: int = 10; steps: int = 1000; every: int = 10; batch: int = 32; width: int = 32; trials: int = 7
-    workloads: tuple = ("digits", "raw digits", "parity", "regression", "LRU on rows")
+    workloads: tuple = ("digits", "raw digits", "parity", "regression")
     optimizers: tuple = ("momentum", "Adam", "Lion", "Grams", "cautious AdamW", "Gravity", "Muon", "SOAP")
     budgets: tuple = (1, 2, 3, 5, 7); orders: int = 200; r_max: float = 4.0
 
 
-LAPTOP = dict(seeds=4, steps=200, workloads=("digits", "raw digits", "parity", "regression"))
+LAPTOP = dict(seeds=4, steps=200)
 QUICK = dict(LAPTOP, seeds=3, steps=100, trials=3, workloads=("digits", "regression"),
              optimizers=("Adam", "Lion", "Grams"), budgets=(1, 3), orders=50)
 
@@ -65,8 +62,7 @@ def rates_of(cfg: Config, name: str) -> list[float]:
 
 
 GROUPS = (("momentum", "Adam", "Lion", "Grams", "cautious AdamW", "Gravity"), ("Muon",), ("SOAP",))
-TASKS = {"digits": {"digits": 1.0, "raw digits": 16.0}, "parity": {"parity": 1.0}, "regression": {"regression": 1.0},
-         "LRU on rows": {"LRU on rows": 1.0}}
+TASKS = {"digits": {"digits": 1.0, "raw digits": 16.0}, "parity": {"parity": 1.0}, "regression": {"regression": 1.0}}
 
 
 def groups(cfg: Config) -> list[tuple[str, ...]]:
@@ -92,30 +88,18 @@ class Workload(NamedTuple):
     evaluate: Callable
 
 
-def on_digits(cfg: Config, shape: tuple, make: Callable, forward: Callable) -> Workload:
-    "Images of this shape, with pixels from 0 to the `scale` of a run."
+def network_on_digits(cfg: Config) -> Workload:
+    "One hidden layer; pixels from 0 to the `scale` of a run."
     data = digits.load()
-    train, test = (x.reshape(-1, *shape) / 16.0 for x in (data.train_x, data.test_x))
+    train, test = (x.reshape(-1, 64) / 16.0 for x in (data.train_x, data.test_x))
+    make = lambda hyper, *, key: (eqx.nn.MLP(64, 10, cfg.width, 1, jnp.tanh, key=key), None)
     def batch(hyper, key):
         x, y = digits.batch((train, data.train_y), cfg.batch, key=key)
         return hyper["scale"] * x, y
     def evaluate(state, hyper):
-        return tested((hyper["scale"] * test, data.test_y), {"target": cross_entropy}, forward)(state, hyper)
-    return Workload(make, batch, cross_entropy, forward, evaluate)
+        return tested((hyper["scale"] * test, data.test_y), {"target": cross_entropy}, plain)(state, hyper)
+    return Workload(make, batch, cross_entropy, plain, evaluate)
 
-
-def network_on_digits(cfg: Config) -> Workload:
-    "One hidden layer."
-    make = lambda hyper, *, key: (eqx.nn.MLP(64, 10, cfg.width, 1, jnp.tanh, key=key), None)
-    return on_digits(cfg, (64,), make, plain)
-
-
-def recurrence_on_digits(cfg: Config) -> Workload:
-    "A block with an LRU; eight rows of eight pixels."
-    layer = partial(LRU, 16, 16)
-    def make(hyper, *, key):
-        return eqx.nn.make_with_state(SequenceModel)(8, 10, 16, 1, make_layer=layer, norm="layer", dropout=0.0, key=key)
-    return on_digits(cfg, (8, 8), make, with_aux)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #29b8875c
 def logistic(outputs: Float[Array, "B 1"], y: Float[Array, " B"]) -> Array:
@@ -145,8 +129,7 @@ def linear_regression(cfg: Config) -> Workload:
                     lambda outputs, y: ((outputs - y) ** 2).sum(1).mean() / 2, lambda W, x, aux, key: (x @ W, aux), risk)
 
 
-WORKLOADS = {"digits": network_on_digits, "parity": network_on_parity, "regression": linear_regression,
-             "LRU on rows": recurrence_on_digits}
+WORKLOADS = {"digits": network_on_digits, "parity": network_on_parity, "regression": linear_regression}
 
 
 def task_problem(cfg: Config, task: str, group: tuple[str, ...]) -> Problem:
@@ -158,7 +141,7 @@ def task_problem(cfg: Config, task: str, group: tuple[str, ...]) -> Problem:
     return Problem(w.make, loss, optimizer, w.evaluate)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #9f9609c3
-BLIND = {"digits": np.log(10), "raw digits": np.log(10), "parity": np.log(2), "regression": 4 * float(SPECTRUM.sum()), "LRU on rows": np.log(10)}
+BLIND = {"digits": np.log(10), "raw digits": np.log(10), "parity": np.log(2), "regression": 4 * float(SPECTRUM.sum())}
 
 
 def targets_of(cfg: Config, table):
