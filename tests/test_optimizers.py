@@ -50,6 +50,7 @@ OPTIMIZERS = {
     "schedule_free_sgd": (0.3, lambda lr, b1: ours.schedule_free_sgd(lr, 5, b1), 0.9),
     "gauss_newton": (0.3, lambda lr, damping: ours.decoupled(ours.scale_by_gauss_newton(square, damping), lr), 0.1),
     "grades": (0.03, lambda lr, tau: ours.grades(optax.adam(lr), 30, tau), 0.05),
+    "either": (0.03, lambda lr, b1: ours.either([optax.sgd(lr), ours.grams(lr, b1)], 1), 0.9),
     "clip_by_array_norm": (0.1, lambda lr, c: optax.chain(ours.clip_by_array_norm(c), optax.sgd(lr)), 0.3),
 }
 every_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)

@@ -31,6 +31,7 @@ from .averaging import (average_params, averaged_params, exponential_weights, po
                         rsqrt_schedule, tail_weights, uniform_weights, wsd_schedule)
 from .blocks import Blocks, block_length, blocks_of, blockwise, merge_axes
 from .bounded import adabound, adopt, amsgrad, scale_by_adabound
+from .choice import either
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog
 from .estimators import feedback_loss, spsa, value_and_forward_grad

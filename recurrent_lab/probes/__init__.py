@@ -14,6 +14,7 @@ from . import (
     memory,
     parity_gradient,
     random_features,
+    performance_profile,
     regression_bounds,
     separators,
     spectrum,
