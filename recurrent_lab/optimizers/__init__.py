@@ -35,6 +35,7 @@ from .choice import either
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog
 from .estimators import feedback_loss, spsa, value_and_forward_grad
+from .gradient_normalized import gradient_normalized_step, shifted_newton, trusted_radius
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
 from .proximal import moreau, prox_linear_step, prox_phase, prox_point_step, soft_threshold_step
@@ -44,3 +45,4 @@ from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_floa
                        straight_through)
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g
+from .variance_reduced import ai_sarah, implicit_rate, sarah, svrg
