@@ -12,4 +12,5 @@ from . import (
     regression_bounds,
     separators,
     spectrum,
+    zeroth_order,
 )
