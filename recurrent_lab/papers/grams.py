@@ -188,7 +188,7 @@ def slopes_on_the_way(seed: Array, steps: int, rate: float = 0.003) -> Float[Arr
 def draw_mean_step(p: float = 0.1, b1: float = 0.9):
     "Figure of S_w(x) for the three methods."
     from recurrent_lab.study import figures
-    x, m = np.linspace(-0.2, 1.4, 161), stationary_average(p, b1, 10_000)
+    x, m = np.linspace(-0.2, 1.4, 81), stationary_average(p, b1, 10_000)
     with figures.axes(title=f"p = {p}, β₁ = {b1}", xlabel="x", ylabel="S(x)", scale="toy") as ax:
         for name, w in METHODS.items():
             ax.plot(x, [mean_step(one, w, p, b1, m) for one in x], label=name)
