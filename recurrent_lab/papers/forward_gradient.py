@@ -40,12 +40,13 @@ class Config:
 
 LAPTOP = dict(draws=8000, seeds=10, nets=5, net_steps=400)
 QUICK = dict(LAPTOP, dimensions=(4, 64, 1024), draws=4000, many=(16, 64), seeds=5, chains=200, directions=(1, 4), nets=3,
-             net_steps=150, near=(0.3,), activations=(0.1,), weights=(0.001,))
+             net_steps=60, near=(0.3,), activations=(0.1,), weights=(0.001,))
 
 # %% ../../nbs/papers/optimizers/forward_gradient.ipynb #4245aa91
 def estimates(d: int, directions: int, draws: int) -> Float[Array, "draws d"]:
     "ĝ of the gradient (1, 0, 0, ...), the mean over `directions`."
-    one = lambda key: value_and_forward_grad(lambda x: x[0], jnp.zeros(d), key=key)[1]
+    first = lambda x: x[0]
+    one = lambda key: value_and_forward_grad(first, jnp.zeros(d), key=key)[1]
     keys = jax.random.split(jax.random.key(d), (draws, directions))
     return jax.lax.map(lambda keys: jax.vmap(one)(keys).mean(0), keys, batch_size=200)
 
