@@ -159,8 +159,10 @@ def net_step(net: Net, x: Array, y: Array, hyper: dict, *, key: Key[Array, ""]) 
     "A step of SGD at the run's `rate` along the estimate that its `kind` says; heads and output have their exact gradients."
     made, exact, cos = estimate(net, x, y, hyper["kind"], key=key)
     h = activations(net, x, [0.0] * len(net.hidden))
-    loss = lambda output, heads: (cross_entropy(linear(output, h[-1]), y)
-                                  + sum(cross_entropy(linear(head, one), y) for head, one in zip(heads, h)))
+
+    def loss(output, heads):
+        return sum(cross_entropy(linear(head, one), y) for head, one in zip([output, *heads], [h[-1], *h]))
+
     output, heads = jax.grad(loss, (0, 1))(net.output, net.heads)
     cosines = {f"cos {i}": abs_cosine(a, b) for i, (a, b) in enumerate(zip(made, exact), 1)}
     return optax.tree.add_scale(net, -hyper["rate"], Net(made, output, heads)), cosines | {"activation cos": cos}
