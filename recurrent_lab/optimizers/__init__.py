@@ -44,5 +44,6 @@ from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, p
 from .quantize import (E2M1, E2M3, E3M2, E4M3, E5M2, INT8, int_scale, round_float, round_int, round_mx,
                        straight_through)
 from .reparametrize import powerprop, powerprop_inverse, powerprop_preconditioner, soft_threshold
+from .shared_spsa import from_slopes, machine_keys, slope_along
 from .sophia import sampled_gradient, scale_by_sophia_g, sophia_g
 from .variance_reduced import ai_sarah, implicit_rate, sarah, svrg

@@ -18,4 +18,5 @@ from . import (
     regression_bounds,
     separators,
     spectrum,
+    zeroth_order,
 )
