@@ -12,8 +12,7 @@ import optax
 from jax import random
 from jaxtyping import Array, Float, Key
 
-from ..probes.mean_field import (ERF, RELU, RELU_CONSTANT, TANH, Net, beta, chi, correlations, draw_correlations, edge,
-                                             fixed_correlation, net)
+from ..probes.mean_field import RELU, TANH, Net, chi, correlations, edge, net
 from ..tasks import digits
 from ..training import Problem, cross_entropy
 

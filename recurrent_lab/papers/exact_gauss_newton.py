@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from ..optimizers import gauss_newton, scale_by_gauss_newton
 from ..tasks import digits
-from ..training import Problem, State, accuracy, grid, weights
+from ..training import Problem, State, accuracy, grid
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'DAMPING', 'softmax_loss', 'Config', 'batch_step', 'errors', 'expected', 'floor', 'half_squared',
