@@ -54,6 +54,8 @@ NEW = {"minGRU": MinGRU(WIDTH, WIDTH, key=random.key(3)), "minLSTM": MinLSTM(WID
        "Gated DeltaNet": DeltaNet(WIDTH, gated=True, negative=True, **heads)}
 LAYERS |= {name: moved(layer) for name, layer in NEW.items()}
 BY_GRADIENT = [*NEW, "LRU lru", "linear memory 3", "RG-LRU", "CG-LRU"]            # what a network is built of
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True,
+         "xla_cpu_use_fusion_emitters": False}                                    # these tests compile, and hardly run
 
 
 def close(a, b, tolerance=1e-4):
@@ -64,13 +66,14 @@ def close(a, b, tolerance=1e-4):
 
 
 def resets_drop_nan(call, arrays, x, start, reset, at):
-    "What comes after the last reset, outputs and state, is the same bit for bit with NaN or ∞ in the state and the documents before."
+    """What comes after the last reset, outputs and state, is the same with NaN or ∞ in the state and the documents before;
+    to rounding, as layers in chunks take differences of sums that begin before the reset."""
     y, end = call(arrays, x, start, reset)
     for bad in (np.nan, np.inf):
         lost = jax.tree.map(lambda s: s * bad if jnp.issubdtype(s.dtype, jnp.inexact) else s, start)
         for wrong, state in ((x.at[at - 1].set(bad), start), (x.at[:at].set(bad), start), (x, lost)):
             mine, after = call(arrays, wrong, state, reset)
-            assert all(map(np.array_equal, jax.tree.leaves((mine[at:], after)), jax.tree.leaves((y[at:], end))))
+            close((mine[at:], after), (y[at:], end), 1e-6)
 
 
 def apart(layer):
@@ -103,8 +106,8 @@ def in_pieces(call, arrays, x, state, begin, size):
 def test_protocol(name, T=24, size=8):
     "Whole == chunks == steps, from any state; what is packed by resets == its documents."
     arrays, layer = apart(LAYERS[name])
-    call = jax.jit(lambda arrays, *given: layer(arrays)(*given))
-    steps = jax.jit(lambda arrays, *given: stepped(layer(arrays), *given))
+    call = jax.jit(lambda arrays, *given: layer(arrays)(*given), compiler_options=QUICK)
+    steps = jax.jit(lambda arrays, *given: stepped(layer(arrays), *given), compiler_options=QUICK)
     x, begin = random.normal(random.key(4), (T, WIDTH)), LAYERS[name].init_state()
     none, reset = np.zeros(T, bool), np.isin(np.arange(T), [size, 2 * size])
     _, start = call(arrays, random.normal(random.key(5), (size, WIDTH)), begin)
@@ -124,7 +127,7 @@ def test_protocol_with_gradients_and_batches_in_float64(name, T=12, size=4):
     """The same of a batch of two sequences in float32, of which one has resets; outputs, last states and gradients
     are those of the same layer in float64, one sequence and one step at a time."""
     arrays, layer = apart(LAYERS[name])
-    call = jax.jit(lambda arrays, *given: layer(arrays)(*given))
+    call = jax.jit(lambda arrays, *given: layer(arrays)(*given), compiler_options=QUICK)
     x, begin = random.normal(random.key(4), (2, T, WIDTH)), LAYERS[name].init_state()
     reset = np.array([np.zeros(T, bool), np.isin(np.arange(T), [size, 2 * size])])
     first, start = call(arrays, x[1, :size], begin)
@@ -139,7 +142,7 @@ def test_protocol_with_gradients_and_batches_in_float64(name, T=12, size=4):
 
     def gradient(run):
         both = eqx.filter_value_and_grad(partial(loss, run=run), has_aux=True)
-        return jax.jit(lambda given: both(given))
+        return jax.jit(lambda given: both(given), compiler_options=QUICK)
 
     batch = lambda layer, x, start, reset: jax.vmap(layer, (0, None, 0))(x, start, reset)
     one_by_one = lambda layer, x, start, reset: lax.map(lambda now: stepped(layer, now[0], start, now[1]), (x, reset))
