@@ -70,7 +70,7 @@ def measured_blocks(H: Float[np.ndarray, "d d"], size: int, n: int) -> Float[np.
     "The same from probes of the library."
     with jax.enable_x64():
         H = jnp.asarray(H)
-        one = lambda key: hutchinson(lambda x: H @ x, jnp.zeros(len(H)), key=key).reshape(-1, size).mean(1)
+        one = lambda key: hutchinson(partial(jnp.matmul, H), jnp.zeros(len(H)), key=key).reshape(-1, size).mean(1)
         return np.asarray(jax.vmap(one)(jax.random.split(jax.random.key(1), n)).var(0))
 
 
