@@ -22,6 +22,7 @@ from ._mars import (MarsState, correct_by_exact_mars, correct_by_mars, mars, mar
                     scale_by_mars)
 from ._muon import (NEWTON_SCHULZ, POLAR_EXPRESS, MuonState, is_hidden_matrix, is_matrix, matrices,
                     muon, muon_matrices, orthogonalize, partition_by, scale_by_muon)
+from ._mx_matmul import mx_matmul, round_mx_along
 from ._schedule_free import (ScheduleFreeState, eval_params, schedule_free, schedule_free_adamw,
                              schedule_free_sgd, solve_average)
 from ._shampoo import GraftState, ShampooState, graft, inverse_root, scale_by_shampoo, shampoo
