@@ -13,6 +13,7 @@ from . import (
     memory,
     parity_gradient,
     regression_bounds,
+    run_variance,
     separators,
     spectrum,
 )
