@@ -16,6 +16,7 @@ from . import (
     random_features,
     performance_profile,
     regression_bounds,
+    run_variance,
     separators,
     spectrum,
     zeroth_order,
