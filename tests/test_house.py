@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from fastcore.nbio import nb2str, nb_frontmatter, read_nb
@@ -227,6 +228,13 @@ def test_every_list_is_as_the_studies_declare():
 @pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_what_is_recorded_is_what_the_page_shows(path):
     assert recorded(path).read_text(encoding="utf-8") == evidence.as_json(json.loads(path.read_text())), f"recurrent-lab publish {path.stem} --scale laptop"
+
+
+def test_every_saved_figure_is_well_formed():
+    for path in NOTEBOOKS:
+        outputs = (out for cell in json.loads(path.read_text())["cells"] for out in cell.get("outputs", []))
+        for svg in (out.get("data", {}).get("image/svg+xml") for out in outputs):
+            if svg: ElementTree.fromstring("".join(svg))
 
 
 def test_the_reading_order_names_every_page():
