@@ -1,11 +1,12 @@
-"""A training that takes some seconds, for test_cluster; as a program: `cluster_case.py WHERE CHECKPOINT TABLE`."""
+"""A training that takes some seconds, for test_cluster; as a program: `cluster_case.py WHERE CHECKPOINT TABLE`,
+where "here" is this process, compiled as the workers compile."""
 import sys
 
 import jax.numpy as jnp
 import jax.random as jr
 import optax
 
-from recurrent_lab.training import Problem, cluster, grid
+from recurrent_lab.training import Problem, cluster, grid, train
 
 STEPS = 20_000
 RUNS = grid(seed=range(7), lr=[0.01])
@@ -27,7 +28,11 @@ problem = Problem(make, loss, lambda hyper: optax.adam(hyper["lr"]))
 
 if __name__ == "__main__":
     where, checkpoint, out = sys.argv[1:]
-    client = cluster.connect(where)
-    trained = cluster.train(client, problem, RUNS, steps=STEPS, every=STEPS // 4, part=2, checkpoint=checkpoint)
+    options = dict(steps=STEPS, every=STEPS // 4, part=2, checkpoint=checkpoint)
+    if where == "here":
+        trained = train(problem, RUNS, **options)
+    else:
+        with cluster.connect(where) as client:
+            trained = cluster.train(client, problem, RUNS, **options)
+            client.shutdown()
     trained.table.to_pickle(out)
-    client.shutdown()
