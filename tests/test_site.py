@@ -1,5 +1,6 @@
 """The website of this very lab: made, refused where something is wrong, and looked at in a browser as a reader meets it."""
 import filecmp
+import html
 import json
 import os
 import re
@@ -42,7 +43,7 @@ def test_a_study_s_page_names_its_paper_as_declared(docs):
     for study in declarations(ROOT).values():
         text = (docs / f"{study.page}.html").read_text(encoding="utf-8")
         assert text.count(f'href="https://arxiv.org/abs/{study.arxiv}"') == 2 and "<li>family" not in text and "- family" not in text
-        assert f"{study.title}: a reproduction in recurrent_lab, notebook {study.page}.ipynb" in text
+        assert f"{study.title}: a reproduction in recurrent_lab, notebook {study.page}.ipynb" in html.unescape(text)
 
 
 def test_made_twice_it_is_the_same(docs, tmp_path):
