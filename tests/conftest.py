@@ -16,10 +16,13 @@ PASSED = ROOT / ".cache" / "passed.json"                     # by notebook or te
 WHOLE = "test_house.py", "test_site.py", "test_jupyterlab.py", "test_new.py", "test_wheel.py", "test_cli.py"     # look at the whole tree
 
 
+QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+
+
 def pytest_configure():
     "Tests compile, and hardly run: XLA without what takes it long, in this process. What a test starts has its own flags."
     if "XLA_FLAGS" in os.environ: return
-    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    os.environ["XLA_FLAGS"] = QUICK_XLA
     import jax
     jax.devices()                                            # XLA reads its flags now, and once
     del os.environ["XLA_FLAGS"]
@@ -41,6 +44,7 @@ def current(name):
     return notebook_hash(path, ()) if path.suffix == ".ipynb" else code_hash([path.read_text()], ())
 
 
+@pytest.hookimpl(tryfirst=True)                              # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
     "With `--dist loadgroup` a file's tests run in one process, as they share fixtures; a notebook runs wherever there is room."
     for item in items:

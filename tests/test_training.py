@@ -75,7 +75,9 @@ def assert_same(a, b):
 
 def test_a_run_killed_many_times_ends_where_the_unbroken_one_ends(tmp_path):
     path, chance, kills = tmp_path / "run.npz", random.Random(0), []
-    environment = os.environ | {"RECURRENT_LAB_PROGRESS": "none", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+    from conftest import QUICK_XLA
+    alike = os.environ.get("XLA_FLAGS", QUICK_XLA)                                  # to the last bit, it must compile as this process does
+    environment = os.environ | {"XLA_FLAGS": alike, "RECURRENT_LAB_PROGRESS": "none", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
                                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
     for attempt in range(10):
         before = path.stat().st_mtime_ns if path.exists() else 0
