@@ -44,7 +44,6 @@ def current(name):
     return notebook_hash(path, ()) if path.suffix == ".ipynb" else code_hash([path.read_text()], ())
 
 
-@pytest.hookimpl(tryfirst=True)                              # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
     "With `--dist loadgroup` a file's tests run in one process, as they share fixtures; a notebook runs wherever there is room."
     for item in items:
