@@ -155,8 +155,7 @@ def judged(train: tuple, test: tuple) -> Callable:
 def digit_problems(cfg: Config) -> dict[str, Problem]:
     "By optimizer."
     data = digits.load()
-    pixels = lambda x: jnp.asarray(x, jnp.float32).reshape(-1, 64) / 16
-    train, test = (pixels(data.train_x), data.train_y), (pixels(data.test_x), data.test_y)
+    train, test = (digits.vectors(data.train_x), data.train_y), (digits.vectors(data.test_x), data.test_y)
     loss = supervised(lambda key: digits.batch(train, cfg.batch, key=key), cross_entropy, plain)
     extra = lambda name: {} if name == "Adam" else {"extra": partial(estimate, loss)}
     return {name: Problem(network(cfg), loss, partial(optimizer, name), judged(train, test), **extra(name)) for name in cfg.optimizers}

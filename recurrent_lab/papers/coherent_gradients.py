@@ -49,7 +49,7 @@ class Labels(NamedTuple):
 def images(n: int) -> tuple[Float[Array, "n 64"], Int[Array, " n"], Float[Array, "m 64"], Int[Array, " m"]]:
     "`n` digits for training and all for testing; pixels with mean 0 and deviation 1, nearly constant ones less."
     data = digits.load()
-    x, test = (jnp.asarray(x.reshape(-1, 64) / 16.0, jnp.float32) for x in (data.train_x[:n], data.test_x))
+    x, test = digits.vectors(data.train_x[:n]), digits.vectors(data.test_x)
     normed = lambda a: (a - x.mean(0)) / jnp.maximum(x.std(0), 0.02)
     return normed(x), data.train_y[:n], normed(test), data.test_y
 

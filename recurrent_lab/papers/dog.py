@@ -159,8 +159,7 @@ def judged(train: tuple, test: tuple) -> Callable:
 def digit_problems(cfg: Config) -> dict[str, Problem]:
     "By optimizer."
     data = digits.load()
-    pixels = lambda x: jnp.asarray(x, jnp.float32).reshape(-1, 64) / 16
-    train, test = (pixels(data.train_x), data.train_y), (pixels(data.test_x), data.test_y)
+    train, test = (digits.vectors(data.train_x), data.train_y), (digits.vectors(data.test_x), data.test_y)
     loss = supervised(lambda key: digits.batch(train, cfg.net_batch, key=key), cross_entropy, plain)
     return {name: Problem(net(cfg), loss, partial(optimizer, name), judged(train, test)) for name in cfg.optimizers}
 

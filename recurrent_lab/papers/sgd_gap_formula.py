@@ -149,7 +149,7 @@ def net_loss(w: Float[Array, " P"], x: Float[Array, "64"], y: Array, width: int)
 def images() -> tuple[Float[Array, "n 64"], Array]:
     "The distribution: pixels from 0 to 1, and labels."
     data = digits.load()
-    return jnp.asarray(data.train_x.reshape(-1, 64) / 16.0, jnp.float32), data.train_y
+    return digits.vectors(data.train_x), data.train_y
 
 
 def learned(w: Float[Array, " P"], steps: int, loss: Callable, population: tuple) -> Float[Array, " P"]:

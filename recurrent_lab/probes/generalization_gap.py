@@ -11,6 +11,8 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from .coherence import single_gradients
+
 # %% auto #0
 __all__ = ['trace_covariance', 'decorrelation', 'gap_of_step', 'sgd_minus_gd']
 
@@ -18,9 +20,7 @@ __all__ = ['trace_covariance', 'decorrelation', 'gap_of_step', 'sgd_minus_gd']
 def trace_covariance(loss: Callable, params: PyTree, x: Float[Array, "n *a"],
                      y: Float[Array, "n *b"]) -> Float[Array, ""]:
     "tr C of the gradients of `loss(params, x[i], y[i])`, a scalar, over the n examples."
-    flat, unravel = ravel_pytree(params)
-    gradient = jax.grad(lambda w, *example: loss(unravel(w), *example))
-    g = jax.vmap(gradient, (None, 0, 0))(flat, x, y)                                # (n, P)
+    g = single_gradients(loss, params, x, y)                                        # (n, P)
     return ((g - g.mean(0)) ** 2).sum(1).mean()
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 # %% auto #0
-__all__ = ['Digits', 'load', 'sequences', 'permutation', 'batch']
+__all__ = ['Digits', 'load', 'sequences', 'vectors', 'permutation', 'batch']
 
 # %% ../../nbs/tasks/digits.ipynb #2f95d110
 class Digits(NamedTuple):
@@ -69,6 +69,11 @@ def sequences(
     "Images as sequences of 64 pixels, scaled from 0…16 to [-1, 1]."
     x = jnp.reshape(images, (-1, 64, 1)).astype(jnp.float32) / 8 - 1  # (n, 64, 1)
     return x if permutation is None else x[:, permutation]
+
+
+def vectors(images: UInt8[Array, "n 8 8"]) -> Float[Array, "n 64"]:
+    "Images as vectors of 64 pixels, from 0 to 1."
+    return jnp.asarray(images, jnp.float32).reshape(-1, 64) / 16
 
 
 def permutation(*, key: PRNGKeyArray) -> Int[Array, "64"]:
