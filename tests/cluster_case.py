@@ -9,6 +9,7 @@ import optax
 from recurrent_lab.training import Problem, cluster, grid, train
 
 STEPS = 20_000
+OPTIONS = dict(steps=STEPS, every=STEPS // 4, part=2)
 RUNS = grid(seed=range(7), lr=[0.01])
 
 
@@ -28,11 +29,8 @@ problem = Problem(make, loss, lambda hyper: optax.adam(hyper["lr"]))
 
 if __name__ == "__main__":
     where, checkpoint, out = sys.argv[1:]
-    options = dict(steps=STEPS, every=STEPS // 4, part=2, checkpoint=checkpoint)
-    if where == "here":
-        trained = train(problem, RUNS, **options)
-    else:
-        with cluster.connect(where) as client:
-            trained = cluster.train(client, problem, RUNS, **options)
-            client.shutdown()
+    client = None if where == "here" else cluster.connect(where)
+    trained = (cluster.train(client, problem, RUNS, checkpoint=checkpoint, **OPTIONS) if client else
+               train(problem, RUNS, checkpoint=checkpoint, **OPTIONS))
     trained.table.to_pickle(out)
+    if client: client.shutdown()

@@ -13,10 +13,9 @@ import pytest
 from recurrent_lab.training import cluster
 
 pytest.importorskip("distributed")
-from cluster_case import RUNS, STEPS, problem  # noqa: E402
+from cluster_case import OPTIONS, RUNS, problem  # noqa: E402
 
 HERE = Path(__file__).parent
-PLAIN = dict(steps=STEPS, every=STEPS // 4, part=2)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +42,13 @@ def test_workers_give_the_table_of_one_process(client, plain):
     for workers in (1, 2, 4):
         client.cluster.scale(workers)
         client.wait_for_workers(workers, timeout=60)
-        same(cluster.train(client, problem, RUNS, **PLAIN).table, plain)
+        same(cluster.train(client, problem, RUNS, **OPTIONS).table, plain)
 
 
 def test_a_worker_of_another_version_is_refused(client, monkeypatch):
     monkeypatch.setattr(cluster, "library_hash", lambda: "0123456789ab")
     with pytest.raises(RuntimeError, match=r"has recurrent_lab [0-9a-f]{12}, the sender has 0123456789ab"):
-        cluster.train(client, problem, RUNS, **PLAIN)
+        cluster.train(client, problem, RUNS, **OPTIONS)
 
 
 def test_a_mistake_in_a_problem_is_the_workers_own_error(client):
@@ -66,7 +65,7 @@ def test_workers_may_die_at_any_moment(tmp_path, plain):
     from distributed import Client, LocalCluster
     rng, kills, seen = random.Random(0), 0, 0
     with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None) as workers, Client(workers) as client:
-        waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / "all.npz", **PLAIN)}
+        waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / "all.npz", **OPTIONS)}
         while kills < KILLS and not all(one.done() for one in waiting["all"][0]):
             time.sleep(0.05)
             if (now := LAST(tmp_path / "all")) > seen:
