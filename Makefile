@@ -11,10 +11,10 @@ run: $(READY)                          ## one study, laptop scale: make run PAPE
 	$(BIN)/recurrent-lab run $(PAPER) $(if $(SCALE),--scale $(SCALE))
 
 test: $(READY)                         ## every notebook at quick scale, each in its own process, and tests/; on all cores
-	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 --dist loadgroup tests
+	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 tests
 
 test-changed: $(READY)                 ## the notebooks and tests whose code, or what it uses of the library, has changed since they passed
-	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 --dist loadgroup tests --changed
+	$(BIN)/python -m pytest -rs -n logical --maxprocesses 8 tests --changed
 
 lab: $(READY)                          ## JupyterLab on the home page: make lab SCALE=quick
 	$(BIN)/recurrent-lab lab $(if $(SCALE),--scale $(SCALE))

@@ -44,10 +44,20 @@ def current(name):
     return notebook_hash(path, ()) if path.suffix == ".ipynb" else code_hash([path.read_text()], ())
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    "On several cores a file's tests run in one process, as they share fixtures; a notebook runs wherever there is room."
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BySubject(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return subject(nodeid)
+
+    return BySubject(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    "With `--dist loadgroup` a file's tests run in one process, as they share fixtures; a notebook runs wherever there is room."
-    for item in items:
-        if subject(item.nodeid).endswith(".py"): item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    "With `--changed`, what has passed as it is is left out."
     if not config.getoption("changed"): return
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else {}
     same = {name for name in {subject(item.nodeid) for item in items}
