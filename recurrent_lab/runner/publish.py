@@ -5,6 +5,7 @@
 # %% ../../nbs/runner/publish.ipynb #56f82c32
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from .run import plan
@@ -14,7 +15,7 @@ from ..study.declaration import read_notebook, sources
 from ..study.files import put
 
 # %% auto #0
-__all__ = ['publish', 'cleaned']
+__all__ = ['publish', 'cleaned', 'lean']
 
 # %% ../../nbs/runner/publish.ipynb #379f53b9
 def publish(paper: str, scale: str | None = None, committed: bool = True) -> Path:
@@ -47,9 +48,22 @@ def publish(paper: str, scale: str | None = None, committed: bool = True) -> Pat
     return evidence.record(p.settings.root, paper, p.settings.scale, notebook)
 
 def cleaned(executed: Path, to: Path) -> None:
-    """The executed notebook in the place `to`, as nbdev-clean would have it."""
+    """The executed notebook in the place `to`, as nbdev-clean would have it, its outputs `lean`."""
     from fastcore.nbio import nb2str, read_nb
     from nbdev.clean import clean_nb
     notebook = read_nb(executed)
     clean_nb(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output: output["data"] = lean(output["data"])
     put(to, nb2str(notebook))
+
+
+def lean(data: dict) -> dict:
+    """An output without what no page shows: a claim's record beyond its card, a table's style sheet and indentation."""
+    slim = dict(data)
+    if claims.MIME in data: slim[claims.MIME] = {name: data[claims.MIME][name] for name in claims.CARD}
+    if html := "".join(data.get("text/html", "")):
+        table = re.sub(r"<style scoped>.*?</style>", "", html, flags=re.S).replace(' border="1"', "")
+        slim["text/html"] = re.sub(r"(?<=>)\n *|\n *(?=<)", "", table) if "<table" in table else html
+    return slim

@@ -17,8 +17,8 @@ from . import rules
 from .rules import Judgement, Measured, Rule
 
 # %% auto #0
-__all__ = ['KINDS', 'VERDICTS', 'MIME', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'show', 'verdicts', 'show_verdicts', 'shown',
-           'records', 'board', 'counts', 'as_text']
+__all__ = ['KINDS', 'VERDICTS', 'MIME', 'CARD', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'show', 'verdicts', 'show_verdicts',
+           'shown', 'records', 'board', 'counts', 'as_text']
 
 # %% ../../nbs/study/claims.ipynb #0f0f0f01
 KINDS = ("paper", "exact", "ours")
@@ -110,6 +110,7 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
 
 # %% ../../nbs/study/claims.ipynb #d2b153fe
 MIME = "application/vnd.recurrent-lab.claim+json"
+CARD = ("verdict", "kind", "statement", "ours", "paper", "where", "rule", "why")         # of a claim, what its page shows
 TOP, FIGURE = "recurrent-lab-verdicts", "recurrent-lab-figure"  # the displays at the top of a study
 
 

@@ -9,6 +9,7 @@ import io
 import re
 import textwrap
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from .declaration import say
@@ -72,33 +73,53 @@ def rendered(figure, format: str) -> bytes:
 
 
 def _shorter(svg: bytes) -> bytes:
-    "The svg without indentation, digits below 0.01, rotations by 0, and the style of each of many equal markers."
+    "The svg without indentation, digits below 0.01 and rotations by 0; lines from point to point, equal markers' style once."
     hundredths = lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0])
     svg = re.sub(rb"<[^>]*>", hundredths, svg)                                # not the words between
     svg = re.sub(rb"\n +", b"\n", svg)
-    svg = re.sub(rb' d="([^"]*)"', lambda path: b' d="%s"' % re.sub(rb"\s*([A-Zz])\s*", rb"\1", path[1]), svg)
+    svg = re.sub(rb' d="([^"]*)"', lambda path: b' d="%s"' % _relative(path[1].decode()).encode(), svg)
+    svg = re.sub(rb' style="[^"]*"', lambda style: re.sub(rb"([:;]) ", rb"\1", style[0]), svg)
     svg = re.sub(rb' transform="rotate\(-0 [^"]*"', b"", svg)
-    return _bare(re.sub(rb'<g( [^>]*)>\n((?:<use [^>]*>\n){2,})</g>', _markers, svg))
+    return re.sub(rb"(?:<use [^>]*/>){2,}", _markers, _bare(svg))
+
+
+def _relative(path: str) -> str:
+    "The path with each line's end relative to its start, in hundredths and so exactly; its curves as they are."
+    short = lambda v: f"{v / 100:.2f}".rstrip("0").rstrip(".").replace("0.", ".", abs(v) < 100) or "0"
+    said, at = [], (0, 0)
+    for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path):
+        values = [round(100 * float(v)) for v in numbers.split()]
+        if command == "L":
+            dx, dy = short(values[0] - at[0]), short(values[1] - at[1])
+            said.append(f"l{dx}{'' if dy[0] == '-' else ' '}{dy}")
+        else:
+            said.append(command + " ".join(map(short, values)))
+        if command in "zZ": at = begun
+        elif values: at = tuple(values[-2:])
+        if command == "M": begun = at
+    return "".join(said)
 
 
 def _bare(svg: bytes) -> bytes:
-    "The svg without its prologue, comments, names that nothing refers to, idle groups and line ends; with its font named once."
+    "The svg without its prologue, comments, names that nothing refers to, idle groups, line ends and the old name of href; with its font named once."
     svg = re.sub(rb"<metadata>.*?</metadata>|<!--.*?-->", b"", svg[svg.index(b"<svg"):], flags=re.S)
     referred = set(re.findall(rb'(?:url\(|href=")#([^")]*)', svg))
     svg = re.sub(rb' id="([^"]*)"', lambda name: name[0] if name[1] in referred else b"", svg)
-    svg = re.sub(rb"(?<=[\";]) ?font-family: 'DejaVu Sans'(, sans-serif)?;?", b"", svg)
-    svg = re.sub(rb">\n+<", b"><", svg).replace(b"<svg ", b'<svg font-family="DejaVu Sans, sans-serif" ', 1)
+    svg = re.sub(rb"(?<=[\";])font-family:'DejaVu Sans'(,sans-serif)?;?", b"", svg)
+    svg = re.sub(rb">\n+<", b"><", svg).replace(b" xlink:href=", b" href=").replace(b' xmlns:xlink="http://www.w3.org/1999/xlink"', b"")
+    svg = svg.replace(b"<svg ", b'<svg font-family="DejaVu Sans, sans-serif" ', 1)
     idle = re.compile(rb"<g>((?:(?!</?g[ >]).)*)</g>", re.S)
     while idle.search(svg): svg = idle.sub(rb"\1", svg)
     return svg
 
 
-def _markers(group: re.Match) -> bytes:
-    "A group of markers; the style that they share is the group's, if it is handed down (opacity is not)."
-    styles = re.findall(rb' style="[^"]*"', group[2])
-    if len(set(styles)) != 1 or len(styles) != group[2].count(b"<use ") or re.search(rb'[" ]opacity', styles[0]):
-        return group[0]
-    return b"<g%s%s>\n%s</g>" % (group[1], styles[0], group[2].replace(styles[0], b""))
+def _markers(some: re.Match) -> bytes:
+    "Markers one after the other; a style that several share is their group's, if it is handed down (opacity is not)."
+    style = lambda marker: re.search(rb' style="[^"]*"|$', marker)[0]
+    groups = [(look, list(alike)) for look, alike in groupby(re.findall(rb"<use [^>]*/>", some[0]), key=style)]
+    return b"".join(b"<g%s>%s</g>" % (look, b"".join(alike).replace(look, b""))
+                    if len(alike) > 1 and look and not re.search(rb'[";]opacity', look) else b"".join(alike)
+                    for look, alike in groups)
 
 def in_notebook(format: str) -> None:
     """From here on the notebook shows every Figure as `rendered` makes it, svg in the place of pdf;
