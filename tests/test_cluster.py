@@ -1,4 +1,5 @@
 """Populations on clusters: the same table from any number of workers, and nothing lost when one of them, their scheduler or the sender dies."""
+import json
 import os
 import random
 import signal
@@ -56,6 +57,31 @@ def test_a_mistake_in_a_problem_is_the_workers_own_error(client):
         cluster.train(client, problem, RUNS, steps=0, every=1, part=2)
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["slow", "full"])
+def test_a_slow_or_full_disk_costs_checkpoints_and_no_number(client, tmp_path, plain, full):
+    def hinder():
+        import errno
+        import functools
+        import os
+        import time
+
+        @functools.wraps(os.fsync)
+        def fsync(handle):
+            if full: raise OSError(errno.ENOSPC, "No space left on device")
+            time.sleep(0.3)
+            fsync.__wrapped__(handle)
+        os.fsync = fsync
+
+    def mend():
+        import os
+        os.fsync = os.fsync.__wrapped__
+
+    client.run(hinder)
+    try: same(cluster.train(client, problem, RUNS, checkpoint=tmp_path / "c.npz", **OPTIONS).table, plain)
+    finally: client.run(mend)
+    assert any((tmp_path / "c").glob("*.npz")) != full
+
+
 KILLS = 4                                                    # a worker takes seconds to come back; 20 on demand
 LAST = lambda folder: max((file.stat().st_mtime_ns for file in folder.glob("*.npz")), default=0)
 
@@ -89,6 +115,32 @@ def test_a_sender_that_was_killed_goes_on(tmp_path, plain):
     began = {file.name: file.read_bytes() for file in parts.glob("*.npz")}
     assert began and sender("local:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "again.pkl").wait(120) == 0
     same(pd.read_pickle(tmp_path / "again.pkl"), plain)
+
+
+def scheduler(file: Path) -> tuple[list[subprocess.Popen], str]:
+    "A scheduler of its own with a worker, as a user starts them: their processes, and its address."
+    dask = [sys.executable, "-m", "dask"]
+    one = subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)])
+    while not (file.exists() and file.read_text().rstrip().endswith("}")): time.sleep(0.1)
+    where = json.loads(file.read_text())["address"]
+    return [one, subprocess.Popen([*dask, "worker", where, "--nthreads", "1", "--no-dashboard", "--no-nanny", "--death-timeout", "5"])], where
+
+
+def test_a_scheduler_that_was_killed_costs_no_part(tmp_path, plain):
+    "The sender ends with an error and does not wait for ever; with another scheduler it goes on from the checkpoints."
+    parts, started = tmp_path / "c", []
+    try:
+        for name, status in (("first", 1), ("again", 0)):
+            processes, where = scheduler(tmp_path / f"{name}.json")
+            started += processes
+            run = sender(where, checkpoint=tmp_path / "c.npz", out=tmp_path / "table.pkl")
+            started.append(run)
+            while name == "first" and run.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
+            if name == "first": processes[0].kill()
+            assert run.wait(120) == status
+        same(pd.read_pickle(tmp_path / "table.pkl"), plain)
+    finally:
+        for process in started: process.kill()
 
 
 STAND_IN = {"sbatch": """#!/bin/sh
