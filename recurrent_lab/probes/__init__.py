@@ -4,6 +4,7 @@ from . import (
     certificates,
     clipping_bias,
     coherence,
+    complexity,
     connectivity,
     curvature,
     generalization_gap,
