@@ -220,6 +220,12 @@ def test_a_table_with_other_columns_costs_that_file(lab, capsys):
         goes_on(capsys, file, *chance.choice([(["list"], "dice: Dice"), (["claims"], "dice · quick scale · here"), (["claims", "--json"], '"study": "dice"')]))
 
 
+def test_bytes_where_no_column_has_any_cost_that_file(lab, capsys):
+    tables, _ = recorded("coin")
+    results.write(lab / "data/runs/coin/quick/results.sqlite", tables | {"claims": tables["claims"].assign(why=b"\xff")}, fresh=True)
+    goes_on(capsys, lab / "data/runs/coin/quick/results.sqlite", ["claims", "--json"], '"study": "dice"')
+
+
 def test_a_damaged_checkpoint_is_refused_by_name_or_harmless(tmp_path):
     chance, path = random.Random(SEED), tmp_path / "[odd] name.npz"
     tree = {"w": np.arange(6.0).reshape(2, 3), "n": np.arange(3), "b": np.ones(2, bool)}

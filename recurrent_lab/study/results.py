@@ -177,6 +177,9 @@ def told(file: Path) -> dict:
         if wrong := [c for c in columns if c not in found[name] or not found[name][c].map(type).eq(str).all()]:
             raise ValueError(f"{file}: the table {name!r} has no text in the column {wrong[0]!r}; "
                              "move it away and run the study again")
+        if wrong := [c for c in found[name] if found[name][c].map(type).eq(bytes).any()]:
+            raise ValueError(f"{file}: the table {name!r} has bytes in the column {wrong[0]!r}; "
+                             "move it away and run the study again")
     if len(found["run"]) != 1:
         raise ValueError(f"{file}: the table 'run' has {len(found['run'])} rows, not 1; "
                          "move it away and run the study again")
