@@ -86,7 +86,7 @@ def _shorter(svg: bytes) -> bytes:
 def _relative(path: str) -> str:
     "The path with each line's end relative to its start, in hundredths and so exactly; its curves as they are."
     short = lambda v: f"{v / 100:.2f}".rstrip("0").rstrip(".").replace("0.", ".", abs(v) < 100) or "0"
-    said, at = [], (0, 0)
+    said, at, begun = [], (0, 0), (0, 0)
     for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path):
         values = [round(100 * float(v)) for v in numbers.split()]
         if command == "L":
@@ -94,8 +94,7 @@ def _relative(path: str) -> str:
             said.append(f"l{dx}{'' if dy[0] == '-' else ' '}{dy}")
         else:
             said.append(command + " ".join(map(short, values)))
-        if command in "zZ": at = begun
-        elif values: at = tuple(values[-2:])
+        at = begun if command in "zZ" else tuple(values[-2:])
         if command == "M": begun = at
     return "".join(said)
 
