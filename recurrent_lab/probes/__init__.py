@@ -8,6 +8,7 @@ from . import (
     connectivity,
     curvature,
     generalization_gap,
+    hmm,
     gradient_flow,
     kernels,
     linear_regression,
