@@ -118,6 +118,7 @@ def draw_scales(depth: int = 3, bias: float = 1.0):
     scales = np.geomspace(0.5, 8, 9)
     with figures.axes(title=f"{depth} hidden layers, biases {bias:g} times the weights", xlabel="scale", ylabel="mean frequency", scale="toy", size=(5, 2.6)) as ax:
         for name, dual in DUALS.items(): ax.plot(scales, [kernel_frequency(dual, 16, depth, s, bias) for s in scales], label=name)
-        ax.set(xscale="log")
+        ax.set(xscale="log", xticks=(0.5, 1, 2, 4, 8), xticklabels=(0.5, 1, 2, 4, 8))
+        ax.minorticks_off()
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure

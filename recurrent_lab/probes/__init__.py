@@ -9,6 +9,7 @@ from . import (
     curvature,
     generalization_gap,
     gradient_flow,
+    hmm,
     kernels,
     linear_regression,
     margin,
