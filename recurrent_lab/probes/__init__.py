@@ -6,6 +6,7 @@ from . import (
     coherence,
     connectivity,
     curvature,
+    deep_random_features,
     generalization_gap,
     gradient_flow,
     linear_regression,
