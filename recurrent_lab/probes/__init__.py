@@ -7,6 +7,7 @@ from . import (
     complexity,
     connectivity,
     curvature,
+    deep_random_features,
     generalization_gap,
     gradient_flow,
     hmm,
