@@ -16,16 +16,19 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from ..models import LRU, Griffin, SequenceModel, small_config
 from ..optimizers import cautious_adamw, either, gravity, grams, muon, scale_by_gravity, soap
 from ..probes.performance_profile import score
-from ..tasks import digits, parity
-from ..training import TUNING_SEED, Problem, cross_entropy, plain, supervised, tested
+from ..tasks import corpus, digits, parity
+from ..training import (TUNING_SEED, Problem, State, cross_entropy, first_output, plain, supervised, tested,
+                                    with_aux)
 
 # %% auto #0
-__all__ = ['LAPTOP', 'QUICK', 'CENTRES', 'GROUPS', 'TASKS', 'SPECTRUM', 'WORKLOADS', 'BLIND', 'Config', 'entrants', 'rates_of',
-           'groups', 'runs_of', 'Workload', 'network_on_digits', 'logistic', 'network_on_parity', 'linear_regression',
-           'task_problem', 'targets_of', 'crossing', 'times_of', 'as_array', 'score_with', 'lowest_point',
-           'best_log_rates', 'one_rate', 'damped', 'left_of_noise', 'left_in_closed_form', 'draw_scores']
+__all__ = ['LAPTOP', 'QUICK', 'CENTRES', 'GROUPS', 'TASKS', 'SPECTRUM', 'SYMBOLS', 'WORKLOADS', 'BLIND', 'Config', 'entrants',
+           'rates_of', 'groups', 'runs_of', 'Workload', 'network_on_digits', 'logistic', 'network_on_parity',
+           'linear_regression', 'lru_on_rows', 'griffin_on_text', 'task_problem', 'blind_loss', 'targets_of',
+           'crossing', 'times_of', 'as_array', 'score_with', 'lowest_point', 'best_log_rates', 'one_rate', 'damped',
+           'left_of_noise', 'left_in_closed_form', 'draw_scores']
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #5682752d
 from dataclasses import dataclass
@@ -35,17 +38,18 @@ from dataclasses import dataclass
 class Config:
     "What a longer run takes; AlgoPerf's own workloads are hundreds of times larger."
     seeds: int = 10; steps: int = 1000; every: int = 10; batch: int = 32; width: int = 32; trials: int = 7
-    workloads: tuple = ("digits", "raw digits", "parity", "regression")
+    recurrent_width: int = 32; images: int = 32; windows: int = 32; length: int = 64  # of the LRU and of Griffin
+    workloads: tuple = ("digits", "raw digits", "parity", "regression", "LRU", "Griffin")
     optimizers: tuple = ("momentum", "Adam", "Lion", "Grams", "cautious AdamW", "Gravity", "Muon", "SOAP")
     budgets: tuple = (1, 2, 3, 5, 7); orders: int = 200; r_max: float = 4.0
 
 
-LAPTOP = dict(seeds=4, steps=200)
+LAPTOP = dict(seeds=4, steps=200, recurrent_width=16, images=16, windows=6, length=12)
 QUICK = dict(LAPTOP, seeds=3, steps=100, trials=3, workloads=("digits", "regression"),
              optimizers=("Adam", "Lion", "Grams"), budgets=(1, 3), orders=50)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #55a24198
-CENTRES = {"momentum": 0.1, "Adam": 0.01, "Lion": 0.003, "Grams": 0.03, "cautious AdamW": 0.01, "Gravity": 0.3,
+CENTRES = {"momentum": 0.1, "Adam": 0.01, "Lion": 0.01, "Grams": 0.03, "cautious AdamW": 0.03, "Gravity": 1.0,
            "Muon": 0.03, "SOAP": 0.03}
 
 
@@ -53,7 +57,7 @@ def entrants(lr: Array) -> dict[str, optax.GradientTransformation]:
     "The optimizers by name, at the rate `lr`."
     return {"momentum": optax.sgd(lr, momentum=0.9), "Adam": optax.adam(lr), "Lion": optax.lion(lr, weight_decay=0.0),
             "Grams": grams(lr), "cautious AdamW": cautious_adamw(lr), "Gravity": gravity(lr, key=jax.random.key(0)),
-            "Muon": muon(lr, adam_learning_rate=lr / 10), "SOAP": soap(lr, weight_decay=0.0)}
+            "Muon": muon(lr, adam_learning_rate=lr / 10), "SOAP": soap(lr, weight_decay=0.0, max_precond_dim=64)}
 
 
 def rates_of(cfg: Config, name: str) -> list[float]:
@@ -62,7 +66,8 @@ def rates_of(cfg: Config, name: str) -> list[float]:
 
 
 GROUPS = (("momentum", "Adam", "Lion", "Grams", "cautious AdamW", "Gravity"), ("Muon",), ("SOAP",))
-TASKS = {"digits": {"digits": 1.0, "raw digits": 16.0}, "parity": {"parity": 1.0}, "regression": {"regression": 1.0}}
+TASKS = {"digits": {"digits": 1.0, "raw digits": 16.0}, "parity": {"parity": 1.0}, "regression": {"regression": 1.0},
+         "rows": {"LRU": 1.0}, "text": {"Griffin": 1.0}}
 
 
 def groups(cfg: Config) -> list[tuple[str, ...]]:
@@ -129,7 +134,32 @@ def linear_regression(cfg: Config) -> Workload:
                     lambda outputs, y: ((outputs - y) ** 2).sum(1).mean() / 2, lambda W, x, aux, key: (x @ W, aux), risk)
 
 
-WORKLOADS = {"digits": network_on_digits, "parity": network_on_parity, "regression": linear_regression}
+def lru_on_rows(cfg: Config) -> Workload:
+    "A block of an LRU on the rows of a digit, (8, 8), and the mean of its outputs."
+    data, W = digits.load(), cfg.recurrent_width
+    train, test = (digits.vectors(x).reshape(-1, 8, 8) for x in (data.train_x, data.test_x))
+    def make(hyper, *, key):
+        layer = partial(LRU, W, W)
+        return eqx.nn.make_with_state(SequenceModel)(8, 10, W, 1, layer, norm="layer", dropout=0.0, key=key)
+    return Workload(make, lambda hyper, key: digits.batch((train, data.train_y), cfg.images, key=key), cross_entropy,
+                    with_aux, tested((test, data.test_y), {"target": cross_entropy}))
+
+
+SYMBOLS = 128
+
+
+def griffin_on_text(cfg: Config) -> Workload:
+    "The next byte at every place of a window; measured on 32 windows of files that are held out."
+    text = corpus.load()
+    train, test = (np.minimum(x, SYMBOLS - 1) for x in (text.train, text.test))
+    config = small_config(SYMBOLS, width=cfg.recurrent_width, num_heads=2, window=cfg.length // 2, blocks="RA")
+    return Workload(lambda hyper, *, key: (Griffin(config, key=key), None),
+                    lambda hyper, key: corpus.batch(train, cfg.windows, cfg.length, key=key), cross_entropy, first_output,
+                    tested(corpus.batch(test, 32, cfg.length, key=jax.random.key(3)), {"target": cross_entropy}, first_output))
+
+
+WORKLOADS = {"digits": network_on_digits, "parity": network_on_parity, "regression": linear_regression,
+             "rows": lru_on_rows, "text": griffin_on_text}
 
 
 def task_problem(cfg: Config, task: str, group: tuple[str, ...]) -> Problem:
@@ -141,7 +171,17 @@ def task_problem(cfg: Config, task: str, group: tuple[str, ...]) -> Problem:
     return Problem(w.make, loss, optimizer, w.evaluate)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #9f9609c3
-BLIND = {"digits": np.log(10), "raw digits": np.log(10), "parity": np.log(2), "regression": 4 * float(SPECTRUM.sum())}
+BLIND = {"digits": np.log(10), "raw digits": np.log(10), "parity": np.log(2), "regression": 4 * float(SPECTRUM.sum()),
+         "LRU": np.log(10), "Griffin": np.log(SYMBOLS)}
+
+
+def blind_loss(cfg: Config, workload: str) -> float:
+    "What a workload's model measures if all its weights are zero."
+    task = next(task for task, scales in TASKS.items() if workload in scales)
+    w, hyper = WORKLOADS[task](cfg), {"scale": TASKS[task][workload]}
+    model, aux = w.make(hyper, key=jax.random.key(0))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros_like(leaf) if eqx.is_inexact_array(leaf) else leaf, model)
+    return float(eqx.filter_jit(w.evaluate)(State(nothing, aux, None, jnp.array(0)), hyper)["target"])
 
 
 def targets_of(cfg: Config, table):
