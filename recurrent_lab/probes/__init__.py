@@ -27,5 +27,6 @@ from . import (
     run_variance,
     separators,
     spectrum,
+    tangent_layers,
     zeroth_order,
 )
