@@ -8,6 +8,7 @@ from . import (
     curvature,
     generalization_gap,
     gradient_flow,
+    kernels,
     linear_regression,
     margin,
     mean_field,
