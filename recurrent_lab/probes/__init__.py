@@ -16,6 +16,7 @@ from . import (
     generalization_gap,
     gradient_flow,
     linear_probe,
+    kernels,
     linear_regression,
     margin,
     mean_field,

@@ -1,6 +1,7 @@
 """What is learned: data sets and generators."""
 
 from . import (
+    binary_permutations,
     biographies,
     corpus,
     digits,
