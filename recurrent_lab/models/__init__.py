@@ -1,6 +1,5 @@
 """What learns: Equinox modules for one unbatched sequence; `jax.vmap` makes the batch."""
-from . import random_attention
-from . import random_weights
+from . import random_attention, random_weights
 from .algebra import *
 from .attention import *
 from .delta_net import *
