@@ -33,11 +33,11 @@ class Config:
     n: int = 30; k: int = 3; samples: int = 500; width: int = 100
     batch: int = 32; rate: float = 0.1; decay: float = 0.01
     seeds: int = 100; steps: int = 40_000; every: int = 100
-    most: int = 8; restarts: int = 20; em: int = 200
+    states: int = 4; most: int = 8; restarts: int = 20; em: int = 200
 
 
 LAPTOP = dict(seeds=40, steps=16_000, most=6, restarts=5, em=60)
-QUICK = dict(LAPTOP, n=20, samples=400, width=50, seeds=8, steps=5000, most=4, restarts=3, em=40)
+QUICK = dict(LAPTOP, n=20, samples=400, width=50, seeds=8, steps=5000, states=3, most=4, restarts=3, em=40)
 
 # %% ../../nbs/papers/dynamics/hmm_training_dynamics.ipynb #1f786f5e
 def weight_statistics(net: MLP) -> dict[str, Float[Array, ""]]:
