@@ -63,8 +63,11 @@ def random_net(x: Float[Array, "P 2"], depth: int, width: int, of: dict, *, key:
 def outputs(of: dict, N: int, depth: int, width: int, nets: int) -> Float[Array, "R nets N N"]:
     "The functions of `nets` nets for each row of `of`, a dict of arrays; net i has the same weights in all rows."
     x, keys = jnp.asarray(grid_points(N), jnp.float32), jax.vmap(random.key)(jnp.arange(nets))
-    one = lambda row: jax.vmap(lambda key: random_net(x, depth, width, row, key=key))(keys)
-    return jax.lax.map(one, of).reshape(-1, nets, N, N)
+
+    def functions_of(row: dict) -> Float[Array, "nets P"]:
+        return jax.vmap(lambda key: random_net(x, depth, width, row, key=key))(keys)
+
+    return jax.lax.map(functions_of, of).reshape(-1, nets, N, N)
 
 
 def rows_of(rows) -> dict:
