@@ -35,7 +35,7 @@ class Config:
 
 
 LAPTOP = dict(seeds=12)
-QUICK = dict(seeds=5, test=2000, draws=20_000)
+QUICK = dict(seeds=5, test=2000, draws=20_000, neurons=30, steps=100)
 
 # %% ../../nbs/papers/features/random_feature_amplification.ipynb #21fa01aa
 class Run(NamedTuple):
