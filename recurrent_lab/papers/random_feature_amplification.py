@@ -75,7 +75,7 @@ def xor_problem(cfg: Config) -> Problem:
         right = lambda points, y: (outputs(W, run.a, points.x) * y > 0).mean()
         cos = usefulness(W, run.a)
         return {"train": right(run.train, run.train.y), "noisy": right(run.test, run.test.y), "clean": right(run.test, run.test.clean),
-                "cos": jnp.median(cos), "strong": (cos > 0.8).mean()}
+                "given right": (run.train.y == run.train.clean).mean(), "cos": jnp.median(cos), "strong": (cos > 0.8).mean()}
 
     make = lambda hyper, *, key: draw_run(cfg, key=key)
     return Problem(make, full_batch(logistic_loss), lambda hyper: optax.sgd(cfg.rate * cfg.width**0.5), evaluate)
