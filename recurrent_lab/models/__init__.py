@@ -20,6 +20,7 @@ from .minimal_rnn import *
 from .mlp import *
 from .mlstm import *
 from .parity_transformer import *
+from .pooling_transformer import PoolingTransformer
 from .positionwise import *
 from .recurrence import *
 from .recurrent_layers import *

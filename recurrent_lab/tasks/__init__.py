@@ -20,6 +20,7 @@ from . import (
     running_sum,
     selective_copying,
     separable,
+    sparse_modular,
     temporal_order,
     text,
     xor_clusters,
