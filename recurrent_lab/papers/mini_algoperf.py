@@ -45,8 +45,8 @@ class Config:
 
 
 LAPTOP = dict(seeds=4, steps=200, recurrent_width=16, images=16, windows=6, length=12)
-QUICK = dict(LAPTOP, seeds=3, steps=100, trials=3, workloads=("digits", "regression"),
-             optimizers=("Adam", "Lion", "Grams"), budgets=(1, 3), orders=50)
+QUICK = dict(LAPTOP, seeds=3, steps=100, workloads=("digits", "regression"),
+             optimizers=("Adam", "Lion", "Grams"), budgets=(1, 7), orders=50)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #55a24198
 CENTRES = {"momentum": 0.1, "Adam": 0.01, "Lion": 0.01, "Grams": 0.03, "cautious AdamW": 0.03, "Gravity": 1.0,
