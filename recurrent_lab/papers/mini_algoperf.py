@@ -45,8 +45,8 @@ class Config:
 
 
 LAPTOP = dict(seeds=4, steps=200, recurrent_width=16, images=16, windows=6, length=12)
-QUICK = dict(LAPTOP, seeds=3, steps=100, trials=3, workloads=("digits", "regression"),
-             optimizers=("Adam", "Lion", "Grams"), budgets=(1, 3), orders=50)
+QUICK = dict(LAPTOP, seeds=3, steps=100, workloads=("digits", "regression"),
+             optimizers=("Adam", "Lion", "Grams"), budgets=(1, 7), orders=50)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #55a24198
 CENTRES = {"momentum": 0.1, "Adam": 0.01, "Lion": 0.01, "Grams": 0.03, "cautious AdamW": 0.03, "Gravity": 1.0,
@@ -201,10 +201,14 @@ def crossing(steps: Float[np.ndarray, " n"], losses: Float[np.ndarray, " n"], ta
 
 
 def times_of(cfg: Config, table):
-    "DataFrame: the steps to the target of every run, infinite if it was not reached."
+    "DataFrame: the steps to the target of every run, infinite if it was not reached or the run ended before its first row."
+    import pandas as pd
     goals, by = targets_of(cfg, table), ["workload", "optimizer", "lr", "seed"]
     one = lambda run: crossing(run.step.to_numpy(float), run.target.to_numpy(), goals[run.name[0]])
-    return table.groupby(by, sort=False)[["step", "target"]].apply(one).rename("time").reset_index()
+    begun = [(w, s, lr, seed) for w in cfg.workloads for s in cfg.optimizers for lr in rates_of(cfg, s)
+             for seed in (TUNING_SEED, *range(cfg.seeds))]
+    times = table.groupby(by, sort=False)[["step", "target"]].apply(one)
+    return times.reindex(pd.MultiIndex.from_tuples(begun, names=by), fill_value=np.inf).rename("time").reset_index()
 
 
 def as_array(cfg: Config, times) -> Float[np.ndarray, "seeds S W trials"]:
@@ -246,7 +250,7 @@ def best_log_rates(cfg: Config, times: Float[np.ndarray, "seeds S W trials"]):
 
 def one_rate(cfg: Config, times):
     """DataFrame, an optimizer a row: the rate with the fewest steps on the tuning seed over all workloads together, and
-    how many times the steps of each workload's own best rate it takes there on the other seeds."""
+    how many times the steps of each workload's own best rate it takes there on the other seeds, if any rate comes to the target."""
     import pandas as pd
     t = times.assign(time=times.time.clip(upper=2 * cfg.steps))
     tuning = t[t.seed == TUNING_SEED].assign(time=lambda t: np.log(t.time)).groupby(["optimizer", "lr"], sort=False).time.mean()
@@ -254,7 +258,7 @@ def one_rate(cfg: Config, times):
     judged = t[t.seed < TUNING_SEED].groupby(["optimizer", "lr", "workload"], sort=False).time.mean().unstack()
     best = judged.groupby("optimizer", sort=False).min()
     cost = judged.loc[chosen].reset_index("lr")
-    return pd.concat([cost[["lr"]], cost.drop(columns="lr") / best.loc[cost.index]], axis=1)
+    return pd.concat([cost[["lr"]], cost.drop(columns="lr") / best[best < 2 * cfg.steps].loc[cost.index]], axis=1)
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #e14d08c7
 def damped(g: Float[Array, " n"]) -> Float[Array, " n"]:
