@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 def plain(tmp_path_factory):
     "The table of one process."
     folder = tmp_path_factory.mktemp("plain")
-    assert sender("here", checkpoint=folder / "c.npz", out=folder / "table.pkl").wait(120) == 0
+    assert sender("here", checkpoint=folder / "c.npz", out=folder / "table.pkl").wait(300) == 0
     return pd.read_pickle(folder / "table.pkl")
 
 
@@ -113,7 +113,7 @@ def test_a_sender_that_was_killed_goes_on(tmp_path, plain):
     first.kill()
     first.wait()
     began = {file.name: file.read_bytes() for file in parts.glob("*.npz")}
-    assert began and sender("local:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "again.pkl").wait(120) == 0
+    assert began and sender("local:2", checkpoint=tmp_path / "c.npz", out=tmp_path / "again.pkl").wait(300) == 0
     same(pd.read_pickle(tmp_path / "again.pkl"), plain)
 
 
@@ -137,7 +137,7 @@ def test_a_scheduler_that_was_killed_costs_no_part(tmp_path, plain):
             started.append(run)
             while name == "first" and run.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
             if name == "first": processes[0].kill()
-            assert run.wait(120) == status
+            assert run.wait(300) == status
         same(pd.read_pickle(tmp_path / "table.pkl"), plain)
     finally:
         for process in started: process.kill()
