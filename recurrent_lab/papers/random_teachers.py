@@ -102,10 +102,8 @@ def problem(cfg: Config, pools: Float[Array, "5 n 64"], data: tuple) -> Problem:
         return value, (aux, metrics)
 
     def evaluate(state: State, hyper: dict) -> dict:
-        x, y, new, new_y = data
-        s, depth = hyper["slope"], len(cfg.encoder)
-        far = {name: divergence(outputs(state.model, a, s), outputs(state.aux[0], a, s)) for name, a in
-               (("from teacher", new), ("on own inputs", pools[hyper["kind"], :300]))}
+        x, y, new, new_y = data; s, depth = hyper["slope"], len(cfg.encoder)
+        far = {name: divergence(outputs(state.model, a, s), outputs(state.aux[0], a, s)) for name, a in (("from teacher", new), ("on own inputs", pools[hyper["kind"], :300]))}
         return far | {"now": accuracy(fit(outputs(state.model, x, s, depth), y, 10, hyper["ridge"]), outputs(state.model, new, s, depth), new_y)}
 
     return Problem(make, loss, lambda hyper: optax.adam(cfg.rate), evaluate)
