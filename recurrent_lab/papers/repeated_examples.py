@@ -67,8 +67,7 @@ def labelled(of_set: Bool[Array, " B"], y: Float[Array, " B"], coin: Float[Array
 # %% ../../nbs/papers/dynamics/repeated_examples.ipynb #6ecd43fd
 def problem(cfg: Config) -> Problem:
     "A run has a seed, m, p and `spoiled`."
-    n, k = cfg.n, cfg.k
-    new = batch(1024, bits=n, support=range(k), key=random.key(10**6))
+    n, k = cfg.n, cfg.k; new = batch(1024, bits=n, support=range(k), key=random.key(10**6))
 
     def make(hyper: dict, *, key: Key[Array, ""]):
         net = MLP(n, cfg.width, key=key)
@@ -84,8 +83,7 @@ def problem(cfg: Config) -> Problem:
         f = jax.vmap(state.model)
         x, y, coin = examples(jnp.arange(256), n, k, hyper["seed"])
         moved = ravel_pytree(state.model)[0] - (1 - cfg.rate * cfg.decay) ** state.t * state.aux
-        return {"new": agreement(f(new[0]), new[1]), "moved": jnp.linalg.norm(moved),
-                "set": agreement(f(x), jnp.where(hyper["spoiled"] > 0, coin, y))}
+        return {"new": agreement(f(new[0]), new[1]), "moved": jnp.linalg.norm(moved), "set": agreement(f(x), jnp.where(hyper["spoiled"] > 0, coin, y))}
 
     return Problem(make, loss, lambda hyper: optax.chain(optax.add_decayed_weights(cfg.decay), optax.sgd(cfg.rate)), evaluate)
 
