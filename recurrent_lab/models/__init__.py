@@ -13,6 +13,7 @@ from .griffin_config import *
 from .griffin_files import *
 from .linear_attention import *
 from .linear_memory import *
+from .linear_mlp import LinearMLP
 from .lru import *
 from .mamba2 import *
 from .minimal_rnn import *
