@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import numpy as np
 from jax import lax, random
 from jaxtyping import Array, Float, Key
