@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import random
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
 from ..models.linear_mlp import LinearMLP, after_step, step_polynomial
 from ..training import Problem
