@@ -14,6 +14,7 @@ from .griffin_files import *
 from .linear_attention import *
 from .linear_memory import *
 from .long_conv import ConvLM, LongConv
+from .linear_mlp import LinearMLP
 from .lru import *
 from .mamba2 import *
 from .minimal_rnn import *

@@ -39,6 +39,7 @@ from .estimators import feedback_loss, spsa, value_and_forward_grad
 from .gradient_normalized import gradient_normalized_step, shifted_newton, trusted_radius
 from .newton import damped_newton, regularized_newton
 from .overview import state_bytes
+from .parametrization import rate_factors, scale_by_width
 from .proximal import moreau, prox_linear_step, prox_phase, prox_point_step, soft_threshold_step
 from .psgd import (PSGDState, annealed_probability, fit_factors, precondition, psgd_kron,
                    scale_by_psgd_kron)
