@@ -35,7 +35,7 @@ class Config:
     near: tuple = (0.5, 0.9); ridge: float = 1e-3; linear_ridge: float = 1e-6
 
 
-LAPTOP = dict(seeds=8, steps=1500, rows=6, near=(0.9,))
+LAPTOP = dict(seeds=20, steps=1500, rows=6, near=(0.9,))
 QUICK = dict(LAPTOP, seeds=5, steps=900, rows=3)
 
 # %% ../../nbs/papers/dynamics/random_teachers.ipynb #a5453d40
