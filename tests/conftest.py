@@ -21,6 +21,7 @@ QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_pas
 
 def pytest_configure():
     "Tests compile, and hardly run: XLA without what takes it long, in this process. What a test starts has its own flags."
+    if "PYTEST_XDIST_WORKER" in os.environ: os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")    # workers share the cores, its threads would wait
     if "XLA_FLAGS" in os.environ: return
     os.environ["XLA_FLAGS"] = QUICK_XLA
     import jax
