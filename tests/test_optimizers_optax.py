@@ -53,7 +53,8 @@ def constructors():
 # what the constructors want that have no default for it; functions that are no schedules are static, as in optax itself
 adam = optax.scale_by_adam()
 NUMBERS = dict(learning_rate=0.01, batch_size=16.0, key=KEY, noise=0.1, damping=0.1, total_steps=100, max_norm=0.3, inner=adam,
-               optimizers=(adam, optax.identity()), which=0, chosen=adam, rest=optax.identity(), direction=adam, magnitude=adam, rates=(0.01, 0.1))
+               optimizers=(adam, optax.identity()), which=0, chosen=adam, rest=optax.identity(), direction=adam, magnitude=adam, rates=(0.01, 0.1),
+               anchor=PARAMS, every=2, beta=0.3)
 STATIC = dict(loss=square, weight=average(), select=ours.is_matrix, correct=ours.take_sign)
 ELSEWHERE = {"soap", "shampoo", "muon", "scale_by_soap", "scale_by_shampoo", "scale_by_muon"}  # in test_optimizers
 TOOLS = {"leafwise", "decay_after"}  # they take the name of a state or the like, and no numbers

@@ -32,6 +32,7 @@ from .averaging import (average_params, averaged_params, exponential_weights, po
                         rsqrt_schedule, tail_weights, uniform_weights, wsd_schedule)
 from .blocks import Blocks, block_length, blocks_of, blockwise, merge_axes
 from .bounded import adabound, adopt, amsgrad, scale_by_adabound
+from .checkpoint_average import AverageWithState, average_with, equal_penalty, retained
 from .choice import either
 from .clipping import clip_by_array_norm, grades
 from .dog import l_dog, scale_by_l_dog
