@@ -19,16 +19,16 @@ from jaxtyping import Array, Float
 from ..models import LRU, Griffin, SequenceModel, small_config
 from ..optimizers import cautious_adamw, either, gravity, grams, muon, scale_by_gravity, soap
 from ..probes.performance_profile import score
+from ..probes.time_to_target import crossing
 from ..tasks import corpus, digits, parity
 from ..training import (TUNING_SEED, Problem, State, cross_entropy, first_output, plain, supervised, tested,
                                     with_aux)
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'CENTRES', 'GROUPS', 'TASKS', 'SPECTRUM', 'SYMBOLS', 'WORKLOADS', 'BLIND', 'Config', 'entrants',
-           'rates_of', 'groups', 'runs_of', 'Workload', 'network_on_digits', 'logistic', 'network_on_parity',
-           'linear_regression', 'lru_on_rows', 'griffin_on_text', 'task_problem', 'blind_loss', 'targets_of',
-           'crossing', 'times_of', 'as_array', 'score_with', 'lowest_point', 'best_log_rates', 'one_rate', 'damped',
-           'left_of_noise', 'left_in_closed_form', 'draw_scores']
+           'rates_of', 'groups', 'runs_of', 'Workload', 'network_on_digits', 'network_on_parity', 'linear_regression',
+           'lru_on_rows', 'griffin_on_text', 'task_problem', 'blind_loss', 'targets_of', 'times_of', 'as_array',
+           'one_rate', 'damped', 'left_of_noise', 'draw_scores']
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #5682752d
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Workload(NamedTuple):
 def network_on_digits(cfg: Config) -> Workload:
     "One hidden layer; pixels from 0 to the `scale` of a run."
     data = digits.load()
-    train, test = (x.reshape(-1, 64) / 16.0 for x in (data.train_x, data.test_x))
+    train, test = map(digits.vectors, (data.train_x, data.test_x))
     make = lambda hyper, *, key: (eqx.nn.MLP(64, 10, cfg.width, 1, jnp.tanh, key=key), None)
     def batch(hyper, key):
         x, y = digits.batch((train, data.train_y), cfg.batch, key=key)
@@ -105,16 +105,11 @@ def network_on_digits(cfg: Config) -> Workload:
         return tested((hyper["scale"] * test, data.test_y), {"target": cross_entropy}, plain)(state, hyper)
     return Workload(make, batch, cross_entropy, plain, evaluate)
 
-
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #29b8875c
-def logistic(outputs: Float[Array, "B 1"], y: Float[Array, " B"]) -> Array:
-    "The logistic loss of labels ±1."
-    return jax.nn.softplus(-outputs[:, 0] * y).mean()
-
-
 def network_on_parity(cfg: Config) -> Workload:
     "y = x₁ x₂; measured on 512 points."
     draw = partial(parity.batch, bits=16, support=jnp.array([0, 1]))
+    logistic = lambda outputs, y: optax.sigmoid_binary_cross_entropy(outputs[:, 0], (1 + y) / 2).mean()
     return Workload(lambda hyper, *, key: (eqx.nn.MLP(16, 1, cfg.width, 1, key=key), None),
                     lambda hyper, key: draw(cfg.batch, key=key), logistic, plain,
                     tested(draw(512, key=jax.random.key(1)), {"target": logistic}, plain))
@@ -191,15 +186,6 @@ def targets_of(cfg: Config, table):
     return least.clip(lower=least.index.map(BLIND) / 100)
 
 
-def crossing(steps: Float[np.ndarray, " n"], losses: Float[np.ndarray, " n"], target: float) -> float:
-    "The step at which the losses first come down to the target, interpolated; infinite if they do not."
-    i = int(np.argmax(losses <= target))
-    if not losses[i] <= target: return np.inf
-    if i == 0: return float(steps[0])
-    a, b, c = np.log([losses[i - 1], losses[i], target])
-    return float(steps[i - 1] + (steps[i] - steps[i - 1]) * (a - c) / (a - b))
-
-
 def times_of(cfg: Config, table):
     "DataFrame: the steps to the target of every run, infinite if it was not reached or the run ended before its first row."
     import pandas as pd
@@ -219,35 +205,7 @@ def as_array(cfg: Config, times) -> Float[np.ndarray, "seeds S W trials"]:
     of = lambda seed: [[by.loc[(seed, s, w)].to_numpy() for w in cfg.workloads] for s in cfg.optimizers]
     return np.array([of(seed) for seed in range(cfg.seeds)])
 
-
-def score_with(cfg: Config, times: Float[np.ndarray, "seeds S W trials"], k: int) -> Float[np.ndarray, "seeds S"]:
-    "The score if each optimizer has `k` trials on each workload, mean over random orders of its rates."
-    rng = np.random.default_rng(0)
-    orders = rng.random((cfg.orders, 1, *times.shape[1:])).argsort(-1)[..., :k]           # (orders, 1, S, W, k)
-    best = np.take_along_axis(times[None], orders, -1).min(-1)                           # (orders, seeds, S, W)
-    return score(best, cfg.r_max).mean(0)
-
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #b2b74bc3
-def lowest_point(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
-    "Where the parabola through the smallest y and its neighbours is lowest, at most half a step away; x is spaced evenly."
-    i = int(np.argmin(y))
-    if i in (0, len(x) - 1): return float(x[i])
-    below, here, after = y[i - 1:i + 2]
-    bend = below - 2 * here + after
-    return float(x[i] + (x[1] - x[0]) * (0 if bend == 0 else (below - after) / (2 * bend)))
-
-
-def best_log_rates(cfg: Config, times: Float[np.ndarray, "seeds S W trials"]):
-    "DataFrame: log10 of the best rate for each seed, optimizer and workload that come to the target; whether it is the first or last that was tried."
-    import pandas as pd
-    rows = []
-    for seed, s, w in np.argwhere(np.isfinite(times).any(-1)):
-        x, y = np.log10(rates_of(cfg, cfg.optimizers[s])), np.log(np.minimum(times[seed, s, w], 2 * cfg.steps))
-        rows.append({"seed": seed, "optimizer": cfg.optimizers[s], "workload": cfg.workloads[w],
-                     "log rate": lowest_point(x, y), "edge": int(y.argmin()) in (0, len(y) - 1)})
-    return pd.DataFrame(rows)
-
-
 def one_rate(cfg: Config, times):
     """DataFrame, an optimizer a row: the rate with the fewest steps on the tuning seed over all workloads together, and
     how many times the steps of each workload's own best rate it takes there on the other seeds, if any rate comes to the target."""
@@ -273,12 +231,6 @@ def left_of_noise(steps: int) -> Float[Array, " steps"]:
     first = transform.init(jnp.zeros(1))
     follow = lambda state, _: transform.update(jnp.zeros(1), state)[::-1]
     return jax.lax.scan(follow, first, None, steps)[1][:, 0] / first.mu[0]
-
-
-def left_in_closed_form(t: Float[np.ndarray, " n"], b: float = 0.9) -> Float[np.ndarray, " n"]:
-    "The product, by Γ."
-    from scipy.special import gammaln
-    return 2 * np.exp(t * np.log(b) + gammaln(t + 1 + 1 / b) - gammaln(1 + 1 / b) - gammaln(t + 3))
 
 # %% ../../nbs/papers/optimizers/mini_algoperf.ipynb #5968c684
 def draw_scores(C: float = 1.0, r_max: float = 4.0):

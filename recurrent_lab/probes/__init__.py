@@ -26,5 +26,6 @@ from . import (
     separators,
     spectrum,
     tangent_layers,
+    time_to_target,
     zeroth_order,
 )
