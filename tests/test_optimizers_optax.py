@@ -57,7 +57,7 @@ NUMBERS = dict(learning_rate=0.01, batch_size=16.0, key=KEY, noise=0.1, damping=
                anchor=PARAMS, every=2, beta=0.3)
 STATIC = dict(loss=square, weight=average(), select=ours.is_matrix, correct=ours.take_sign)
 ELSEWHERE = {"soap", "shampoo", "muon", "scale_by_soap", "scale_by_shampoo", "scale_by_muon"}  # in test_optimizers
-TOOLS = {"leafwise", "decay_after"}  # they take the name of a state or the like, and no numbers
+TOOLS = {"leafwise", "decay_after", "scale_by_width"}  # they take models, the name of a state or the like, and no numbers
 GIVEN = {"line_searched": (dict(direction=partial(ours.gauss_newton_cg, loss=square, damping=0.1, iterations=3)), ["direction"])}
 
 
