@@ -3935,6 +3935,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'recurrent_lab.site.shown.code': ('site/shown.html#code', 'recurrent_lab/site/shown.py'),
                                           'recurrent_lab.site.shown.output': ('site/shown.html#output', 'recurrent_lab/site/shown.py'),
                                           'recurrent_lab.site.shown.svg': ('site/shown.html#svg', 'recurrent_lab/site/shown.py'),
+                                          'recurrent_lab.site.shown.unstyled': ('site/shown.html#unstyled', 'recurrent_lab/site/shown.py'),
                                           'recurrent_lab.site.shown.verbatim': ('site/shown.html#verbatim', 'recurrent_lab/site/shown.py')},
             'recurrent_lab.site.symbols': { 'recurrent_lab.site.symbols._arguments': ( 'site/symbols.html#_arguments',
                                                                                        'recurrent_lab/site/symbols.py'),

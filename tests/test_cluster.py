@@ -135,8 +135,9 @@ def test_a_scheduler_that_was_killed_costs_no_part(tmp_path, plain):
             started += processes
             run = sender(where, checkpoint=tmp_path / "c.npz", out=tmp_path / "table.pkl")
             started.append(run)
-            while name == "first" and run.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
-            if name == "first": processes[0].kill()
+            if name == "first":
+                while run.poll() is None and not (parts.is_dir() and any(parts.glob("*.npz"))): time.sleep(0.1)
+                processes[0].kill()
             assert run.wait(300) == status
         same(pd.read_pickle(tmp_path / "table.pkl"), plain)
     finally:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from .run import plan
+from ..site.shown import unstyled
 from ..study import claims, evidence
 from ..study.code import notebook_hash
 from ..study.declaration import read_notebook, sources
@@ -63,7 +64,6 @@ def lean(data: dict) -> dict:
     """An output without what no page shows: a claim's record beyond its card, a table's style sheet and indentation."""
     slim = dict(data)
     if claims.MIME in data: slim[claims.MIME] = {name: data[claims.MIME][name] for name in claims.CARD}
-    if html := "".join(data.get("text/html", "")):
-        table = re.sub(r"<style scoped>.*?</style>", "", html, flags=re.S).replace(' border="1"', "")
-        slim["text/html"] = re.sub(r"(?<=>)\n *|\n *(?=<)", "", table) if "<table" in table else html
+    if "<table" in (html := "".join(data.get("text/html", ""))):
+        slim["text/html"] = re.sub(r"(?<=>)\n *|\n *(?=<)", "", unstyled(html))
     return slim

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..study import claims
 
 # %% auto #0
-__all__ = ['KINDS', 'TOKEN', 'ANSI', 'NUMBER', 'verbatim', 'code', 'svg', 'card', 'output']
+__all__ = ['KINDS', 'TOKEN', 'ANSI', 'NUMBER', 'verbatim', 'code', 'svg', 'card', 'unstyled', 'output']
 
 # %% ../../nbs/site/shown.ipynb #272ba6d4
 KINDS = {"Keyword": "k", "Comment": "c", "String": "s", "Number": "n", "Function": "f", "Class": "f"}
@@ -86,6 +86,10 @@ def card(claim: dict) -> str:
         return f'<details class="{css}"><summary>{said}</summary><dl>{rows}</dl></details>'
     return f'<div class="{css}"><p>{said}</p><dl>{rows}</dl></div>'
 
+def unstyled(table: str) -> str:
+    """A table of pandas without its style sheet and border."""
+    return re.sub(r"<style scoped>.*?</style>", "", table, flags=re.S).replace(' border="1"', "")
+
 def output(out: dict, unique: str) -> str:
     """A saved output as HTML: the richest form that a page can show."""
     join = lambda v: v if isinstance(v, str) else "".join(v)
@@ -99,8 +103,6 @@ def output(out: dict, unique: str) -> str:
         return ('<figure><img alt="figure" src="data:image/png;base64,'
                 f'{html.escape(join(data["image/png"]).strip())}"></figure>')
     if "text/html" in data:
-        text = re.sub(r"<style scoped>.*?</style>", "", join(data["text/html"]),
-                      flags=re.S).replace(' border="1"', "")
-        text = NUMBER.sub(r"<td class=num>\1</td>", text)
+        text = NUMBER.sub(r"<td class=num>\1</td>", unstyled(join(data["text/html"])))
         return f'<div class="table" tabindex="0">{text}</div>'
     return f'<pre class="out">{verbatim(ANSI.sub("", join(data.get("text/plain", ""))))}</pre>'
