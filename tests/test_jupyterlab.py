@@ -129,13 +129,13 @@ def test_a_click_on_the_home_page_opens_a_study_that_runs_top_to_bottom(page, se
     ready(page)
     page.wait_for_timeout(1500)                                              # the time that a pop-up would take to pop up
     assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
-    page.locator(".jp-RenderedMarkdown a[href*='papers/recurrent/lru.ipynb']").first.click()
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path == 'nbs/papers/recurrent/lru.ipynb'")
+    page.locator(".jp-RenderedMarkdown a[href*='papers/dynamics/two_layers.ipynb']").first.click()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.context?.path == 'nbs/papers/dynamics/two_layers.ipynb'")
     ready(page)
     page.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg").first.wait_for(state="attached")  # trusted: the figures come before it runs
     began = time.perf_counter()
     run_all(page)
-    print(f"the LRU study at quick scale: {time.perf_counter() - began:.0f} s")
+    print(f"the two layers at quick scale: {time.perf_counter() - began:.0f} s")
     assert errors(page) == [] and complaints == []
     assert page.evaluate("() => document.body.dataset.jpThemeLight") == "true"
     assert "quick scale" in str(outputs(page)) and "laptop scale" not in str(outputs(page))

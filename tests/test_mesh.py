@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from conftest import QUICK_XLA
 from jax.sharding import AxisType
 
 from recurrent_lab.training.mesh import auto_mesh, copied, place
@@ -17,7 +18,7 @@ CASES = Path(__file__).with_name("mesh_cases.py")
 
 
 def started(devices, *case):
-    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=1"
+    flags = f"{QUICK_XLA} --xla_force_host_platform_device_count={devices}"
     return subprocess.Popen([sys.executable, CASES, *case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env=os.environ | {"XLA_FLAGS": flags})
 
