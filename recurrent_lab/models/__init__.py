@@ -23,6 +23,7 @@ from .mlstm import *
 from .parity_transformer import *
 from .pooling_transformer import PoolingTransformer
 from .positionwise import *
+from .pv_rnn import PVRNN
 from .recurrence import *
 from .recurrent_layers import *
 from .recurrent_transformer import *
