@@ -41,7 +41,7 @@ $(READY): constraints.txt pyproject.toml
 
 lock:                                  ## constraints.txt anew; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header --extra lab --extra docs --extra test --extra weights --extra peers --extra cluster pyproject.toml --output-file constraints.txt
+	  --no-annotate --no-header --extra lab --extra docs --extra test --extra weights --extra peers --extra cluster --extra sharded pyproject.toml --output-file constraints.txt
 
 clean:
 	rm -rf .venv .cache _proc _docs

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -40,15 +41,54 @@ def test_eight_devices_give_the_losses_of_one_and_each_holds_its_share(model):
     assert made["fully sharded"]["held"] < alone["held"] / 5
 
 
-def test_two_processes_give_the_losses_of_one():
+def test_two_processes_give_the_losses_of_one_and_it_goes_on_from_what_they_kept(tmp_path):
+    path = str(tmp_path / "two.orbax")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    both = [started(2, "processes", address, str(number)) for number in range(2)]
+    both = [started(2, "processes", address, str(number), path) for number in range(2)]
     first, second = map(ended, both)
     assert first["losses"] == second["losses"]
-    alone = ended(started(1, "alone", "LRU"))
-    np.testing.assert_allclose(first["losses"], alone["losses"], rtol=1e-6)
+    alone = ended(started(1, "alone", "LRU", path))
+    np.testing.assert_allclose(first["losses"] + alone["went on"], alone["losses"], rtol=1e-6)
+
+
+def test_what_eight_devices_kept_goes_on_elsewhere_whenever_they_were_killed(tmp_path):
+    path = tmp_path / "training.orbax"
+    with started(8, "keeping", "LRU", str(path)) as eight:
+        said = json.loads(eight.stdout.readline() or eight.stderr.read()[-3000:])
+        time.sleep(np.random.default_rng(0).uniform(0, 0.5))
+        eight.kill()
+    assert said["now"] == {"steps": 5}                     # of a sixth that was stopped at three places nothing is seen
+    there = ended(started(2, "elsewhere", "LRU", str(path)))
+    for one in there["two"], there["one"]:
+        assert one["bits"] == said["after"][str(there["steps"])]
+        np.testing.assert_allclose(one["losses"], said["losses"][there["steps"]:], rtol=1e-6)
+
+
+def test_a_damaged_folder_is_refused(tmp_path):
+    from recurrent_lab.training.checkpoint import read, restore, save
+    path, tree = tmp_path / "tree.orbax", {"weight": np.arange(6.0), "bias": np.ones(2)}
+    with pytest.raises(FileNotFoundError, match="no finished checkpoint"): read(path)
+    save(path, tree)
+    with pytest.raises(ValueError, match=r"bias is float64\[2\] in the file, float64\[3\] here"):
+        restore(tree | {"bias": np.ones(3)}, read(path))
+    for file in (file for file in path.rglob("*") if file.is_file()):
+        whole = file.read_bytes()
+        for content in (None, b"", whole[:-1], whole[:len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 4]) + whole[len(whole) // 2 + 1:]):
+            file.unlink() if content is None else file.write_bytes(content)
+            with pytest.raises(ValueError, match=rf"cannot be read as a checkpoint .*{file.name}.* Nothing was overwritten") as error: read(path)
+            assert "\n" not in str(error.value)
+            file.write_bytes(whole)
+    np.testing.assert_array_equal(restore(tree, read(path))["weight"], tree["weight"])
+
+
+def test_without_orbax_it_is_said_what_to_install(tmp_path, monkeypatch):
+    from recurrent_lab.training.checkpoint import save
+    monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
+    with pytest.raises(ImportError, match=r"needs orbax-checkpoint.*pip install 'recurrent_lab\[sharded\]'"):
+        save(tmp_path / "tree.orbax", {"weight": np.ones(2)})
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_does_not_fit_is_refused():

@@ -21,19 +21,25 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jax.sharding import SingleDeviceSharding
 from jaxtyping import PyTree
 
+from . import orbax_folder
+
 # %% auto #0
-__all__ = ['FORMAT', 'VERSION', 'save', 'Checkpoint', 'read', 'refused', 'restore']
+__all__ = ['FORMAT', 'VERSION', 'FOLDER', 'save', 'Checkpoint', 'read', 'refused', 'restore']
 
 # %% ../../nbs/training/checkpoint.ipynb #c904c47d
 def _leaves(tree: PyTree) -> dict[str, Any]:
-    "The arrays in a tree by their paths, such as `model/layers/0/weight`."
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, eqx.is_array))
+    "The arrays (or shapes) in a tree by their paths, such as `model/layers/0/weight`."
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, _is_leaf))
     named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
     if len(named) < len(leaves):
         raise ValueError("two leaves of the tree have the same path; use no '/' in the keys of a dict")
     return named
+
+
+def _is_leaf(leaf) -> bool: return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def _is_key(leaf) -> bool: return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
@@ -42,15 +48,19 @@ def _is_key(leaf) -> bool: return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key
 def _kind(leaf) -> str: return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
 
 # %% ../../nbs/training/checkpoint.ipynb #ef18392d
-FORMAT, VERSION = "recurrent_lab checkpoint", 1
+FORMAT, VERSION, FOLDER = "recurrent_lab checkpoint", 1, ".orbax"
 
 
 def save(path: str | Path, tree: PyTree, **about) -> None:
-    "Write the arrays of `tree`, and `about` (anything JSON can say), to `path`, atomically."
+    """Write the arrays of `tree`, and `about` (anything JSON can say), to `path`, atomically. A path
+    that ends in `.orbax` is a folder, to which each device writes its pieces."""
     leaves = _leaves(tree)
     header = {"format": FORMAT, "version": VERSION, "about": about,
               "leaves": {name: _kind(leaf) for name, leaf in leaves.items()}}
     path = Path(path)
+    if path.suffix == FOLDER:
+        full = {name: _numbers(leaf) for name, leaf in leaves.items() if leaf.size}
+        return orbax_folder.write(path, header, full)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
     with _replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
@@ -58,8 +68,11 @@ def save(path: str | Path, tree: PyTree, **about) -> None:
         for name, leaf in leaves.items():
             with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(
-                    entry, np.asarray(jr.key_data(leaf) if _is_key(leaf) else leaf), allow_pickle=False)
+                    entry, np.asarray(_numbers(leaf)), allow_pickle=False)
     _sync_folder(path.parent)
+
+
+def _numbers(leaf): return jr.key_data(leaf) if _is_key(leaf) else leaf
 
 
 @contextmanager
@@ -111,23 +124,36 @@ class Checkpoint(NamedTuple):
 
 # %% ../../nbs/training/checkpoint.ipynb #aff16242
 def read(path: str | Path) -> Checkpoint:
-    """The content of a checkpoint. ValueError if it is damaged or is something else;
-    FileNotFoundError if there is none."""
+    """The content of a checkpoint; of a folder without the arrays, which `restore` reads. ValueError
+    if it is damaged or is something else; FileNotFoundError if there is none."""
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            header = json.loads(archive.read("header.json"))
-            if (header["format"], header["version"]) != (FORMAT, VERSION):
-                raise ValueError(f"its format is {header['format']!r} version {header['version']}, "
-                                 f"not {FORMAT!r} version {VERSION}")
-            arrays = {name: np.lib.format.read_array(io.BytesIO(archive.read(name + ".npy")),
-                                                     allow_pickle=False)
-                      for name in header["leaves"]}
+        header, arrays = _header(path) if path.suffix == FOLDER else _unzipped(path)
         return Checkpoint(path, dict(header["about"]), arrays, dict(header["leaves"]))
     except FileNotFoundError: raise
     except Exception as error:  # a damaged zip fails in a dozen ways
         raise refused(path, "it cannot be read as a checkpoint "
                       f"({type(error).__name__}: {error})") from error
+
+
+def _header(path: Path) -> tuple[dict[str, Any], dict]:
+    "The header of a folder, and no arrays."
+    return _known(orbax_folder.header(path)), {}
+
+
+def _unzipped(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    "The header and the arrays of a file."
+    with zipfile.ZipFile(path) as archive:
+        header = _known(json.loads(archive.read("header.json")))
+        return header, {name: np.lib.format.read_array(io.BytesIO(archive.read(name + ".npy")),
+                                                       allow_pickle=False) for name in header["leaves"]}
+
+
+def _known(header: dict[str, Any]) -> dict[str, Any]:
+    if (header["format"], header["version"]) != (FORMAT, VERSION):
+        raise ValueError(f"its format is {header['format']!r} version {header['version']}, "
+                         f"not {FORMAT!r} version {VERSION}")
+    return header
 
 
 def refused(path: Path, reason: str) -> ValueError:
@@ -136,24 +162,53 @@ def refused(path: Path, reason: str) -> ValueError:
 
 # %% ../../nbs/training/checkpoint.ipynb #fa26f017
 def restore(like: PyTree, checkpoint: Checkpoint) -> PyTree:
-    """`like` with its arrays replaced by the checkpoint's.
-    ValueError unless names, shapes and dtypes are all the same."""
-    want = {name: _kind(leaf) for name, leaf in _leaves(like).items()}
+    """`like` with its arrays (or shapes) replaced by the checkpoint's; of a folder, each lies where
+    it lies in `like`. ValueError unless names, shapes and dtypes are all the same."""
+    leaves = _leaves(like)
+    want = {name: _kind(leaf) for name, leaf in leaves.items()}
     for name in want | checkpoint.kinds:
         if want.get(name) != checkpoint.kinds.get(name):
             there, here = checkpoint.kinds.get(name, "absent"), want.get(name, "absent")
             raise refused(checkpoint.path,
                           f"it holds other arrays: {name} is {there} in the file, {here} here")
-    values = [_decoded(checkpoint, name, leaf) for name, leaf in _leaves(like).items()]
-    arrays, rest = eqx.partition(like, eqx.is_array)
+    values = (_gathered(checkpoint, leaves) if checkpoint.path.suffix == FOLDER else
+              [_decoded(checkpoint, name, leaf) for name, leaf in leaves.items()])
+    arrays, rest = eqx.partition(like, _is_leaf)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), values), rest)
 
 
 def _decoded(checkpoint: Checkpoint, name: str, like):
-    array, plain = checkpoint.arrays[name], jr.key_data(like) if _is_key(like) else like
+    array, plain = checkpoint.arrays[name], jax.eval_shape(jr.key_data, like) if _is_key(like) else like
     raw = array.dtype.kind == "V" and array.dtype.itemsize == plain.dtype.itemsize  # bfloat16 and its kind
     if array.shape != plain.shape or not (raw or array.dtype == plain.dtype):
         raise refused(checkpoint.path, f"{name} is {_kind(array)}, and not what its header says")
     array = array.view(plain.dtype)
-    if _is_key(like): return jr.wrap_key_data(jnp.asarray(array), impl=jr.key_impl(like))
-    return array if isinstance(like, np.ndarray) else jnp.asarray(array)
+    if isinstance(like, jax.ShapeDtypeStruct):
+        return jax.device_put(_keyed(array, like), like.sharding)
+    return array if isinstance(like, np.ndarray) else _keyed(jnp.asarray(array), like)
+
+
+def _keyed(array, like):
+    "The array, or the key that it is the numbers of."
+    if not _is_key(like): return array
+    kinds = []
+    jax.eval_shape(lambda key: kinds.append(jr.key_impl(key)), like)   # of a key or of its shape
+    return jr.wrap_key_data(jnp.asarray(array), impl=kinds[0])
+
+
+def _gathered(checkpoint: Checkpoint, leaves: dict[str, Any]) -> list:
+    "The arrays of a folder, which has no empty ones."
+    def stored(leaf):
+        if isinstance(leaf, np.ndarray): return leaf
+        plain = jax.eval_shape(_numbers, leaf)
+        there = leaf.sharding or SingleDeviceSharding(jax.local_devices()[0])
+        return jax.ShapeDtypeStruct(plain.shape, plain.dtype, sharding=there)
+
+    def empty(one):
+        return one if isinstance(one, np.ndarray) else jnp.zeros(one.shape, one.dtype, device=one.sharding)
+
+    wanted = {name: stored(leaf) for name, leaf in leaves.items()}
+    full = {name: one for name, one in wanted.items() if one.size}
+    arrays = {name: empty(one) for name, one in wanted.items() if not one.size}
+    arrays |= orbax_folder.arrays(checkpoint.path, full) if full else {}
+    return [_keyed(arrays[name], leaf) for name, leaf in leaves.items()]

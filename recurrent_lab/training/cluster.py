@@ -20,6 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 
 from . import population, variants
 from .population import Population
@@ -52,8 +53,12 @@ def joined(populations: list[Population], runs: DataFrame, size: int) -> Populat
         every = pd.concat([table for table in each if len(table)] or each)
         return every[every.run < len(runs)].reset_index(drop=True)
 
-    state = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:len(runs)] if eqx.is_array(leaves[0])
-                         else leaves[0], *(one.state for one in populations))
+    def rows(*leaves):
+        if not eqx.is_array(leaves[0]): return leaves[0]
+        if jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key): return jnp.concatenate(leaves)[:len(runs)]
+        return jax.device_put(np.concatenate(leaves)[:len(runs)])    # JAX would compile it for each shape
+
+    state = jax.tree.map(rows, *(one.state for one in populations))
     return Population(stack("table"), state, stack("failures"), stack("stopped"),
                       max(one.step for one in populations))
 

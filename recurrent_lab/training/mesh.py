@@ -65,9 +65,12 @@ def bytes_per_device(tree: PyTree, mesh: Mesh | AbstractMesh, rule: Callable) ->
 
 # %% ../../nbs/training/mesh.ipynb #d23428cc
 def place(tree: PyTree, mesh: Mesh, rule: Callable) -> PyTree:
-    "The arrays of a tree, each where `rule` says; the rest as it is."
-    arrays, rest = eqx.partition(tree, eqx.is_array)
-    return eqx.combine(jax.device_put(arrays, placement(arrays, mesh, rule)), rest)
+    "The arrays of a tree, each where `rule` says; shapes with the place they get; the rest as it is."
+    def put(leaf, at):
+        if isinstance(leaf, jax.ShapeDtypeStruct): return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=at)
+        return jax.device_put(leaf, at) if eqx.is_array(leaf) else leaf
+
+    return jax.tree.map(put, tree, placement(tree, mesh, rule))
 
 
 def spread(batch: Callable, mesh: Mesh, *axes: str | None) -> Callable:
