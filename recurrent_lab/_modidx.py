@@ -1592,6 +1592,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                    'recurrent_lab/papers/exact_gauss_newton.py'),
                                                          'recurrent_lab.papers.exact_gauss_newton.mean_loss': ( 'papers/optimizers/exact_gauss_newton.html#mean_loss',
                                                                                                                 'recurrent_lab/papers/exact_gauss_newton.py'),
+                                                         'recurrent_lab.papers.exact_gauss_newton.of_a_batch': ( 'papers/optimizers/exact_gauss_newton.html#of_a_batch',
+                                                                                                                 'recurrent_lab/papers/exact_gauss_newton.py'),
                                                          'recurrent_lab.papers.exact_gauss_newton.one_batch': ( 'papers/optimizers/exact_gauss_newton.html#one_batch',
                                                                                                                 'recurrent_lab/papers/exact_gauss_newton.py'),
                                                          'recurrent_lab.papers.exact_gauss_newton.problem': ( 'papers/optimizers/exact_gauss_newton.html#problem',
