@@ -1281,6 +1281,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                         'recurrent_lab/papers/calibrated_chaos.py')},
             'recurrent_lab.papers.circuit_curriculum': { 'recurrent_lab.papers.circuit_curriculum.Config': ( 'papers/dynamics/circuit_curriculum.html#config',
                                                                                                              'recurrent_lab/papers/circuit_curriculum.py'),
+                                                         'recurrent_lab.papers.circuit_curriculum.answers': ( 'papers/dynamics/circuit_curriculum.html#answers',
+                                                                                                              'recurrent_lab/papers/circuit_curriculum.py'),
                                                          'recurrent_lab.papers.circuit_curriculum.distinct_outputs': ( 'papers/dynamics/circuit_curriculum.html#distinct_outputs',
                                                                                                                        'recurrent_lab/papers/circuit_curriculum.py'),
                                                          'recurrent_lab.papers.circuit_curriculum.draw_share': ( 'papers/dynamics/circuit_curriculum.html#draw_share',
