@@ -37,13 +37,13 @@ class Config:
 
 
 LAPTOP = dict(seeds=12, steps=3000)
-QUICK = dict(seeds=5, batch=64, test=256, parity_steps=1000, steps=1500)
+QUICK = dict(seeds=5, parity_steps=1000, steps=1500)
 
 # %% ../../nbs/papers/dynamics/circuit_curriculum.ipynb #720645a1
 def fresh(cfg: Config, first: int) -> PoolingTransformer:
     "Nets at their start, one for each seed; `first`: their key's number."
     make = lambda key: PoolingTransformer(3, cfg.length, cfg.width, cfg.hidden, embedding=cfg.embedding, query=cfg.query, key=key)
-    return jax.vmap(make)(random.split(random.key(first), cfg.seeds))
+    return jax.jit(jax.vmap(make))(random.split(random.key(first), cfg.seeds))
 
 
 def stacked(nets: list[PoolingTransformer]) -> PoolingTransformer:
