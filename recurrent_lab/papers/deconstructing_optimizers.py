@@ -58,7 +58,7 @@ LAPTOP = dict(seeds=10, depth=2, width=32, heads=2, vocabulary=256, length=32, b
               adam=(0.00316, 0.01, 0.0316, 0.1, 0.316), signs=(0.001, 0.00316, 0.01, 0.0316, 0.1))
 DESKTOP = dict(LAPTOP, seeds=3, width=64, vocabulary=2048, length=64, batch=32, steps=400, window=40,
                optimizers=("SGD", "Adam", "Signum", "SGD, last", "SGD, last + norms", "SGD, blocks"))
-QUICK = dict(LAPTOP, seeds=3, depth=1, length=16, rhos=(0.04,), steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
+QUICK = dict(LAPTOP, seeds=3, depth=1, rhos=(0.04,), steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
              signs=(0.00316, 0.01), optimizers=("SGD", "Adam", "Sophia"))
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #79ed04cd
