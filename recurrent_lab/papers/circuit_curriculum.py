@@ -21,7 +21,7 @@ from ..training import Problem, accuracy, cross_entropy
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'ATTENTION', 'MEANING', 'Config', 'fresh', 'stacked', 'modular_problem', 'moved', 'steps_to',
-           'distinct_outputs', 'outside_effect', 'draw_share']
+           'answers', 'distinct_outputs', 'outside_effect', 'draw_share']
 
 # %% ../../nbs/papers/dynamics/circuit_curriculum.ipynb #128490ff
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ QUICK = dict(seeds=5, parity_steps=1000, steps=1500)
 def fresh(cfg: Config, first: int) -> PoolingTransformer:
     "Nets at their start, one for each seed; `first`: their key's number."
     make = lambda key: PoolingTransformer(3, cfg.length, cfg.width, cfg.hidden, embedding=cfg.embedding, query=cfg.query, key=key)
-    return jax.vmap(make)(random.split(random.key(first), cfg.seeds))
+    return jax.jit(jax.vmap(make))(random.split(random.key(first), cfg.seeds))
 
 
 def stacked(nets: list[PoolingTransformer]) -> PoolingTransformer:
@@ -87,11 +87,17 @@ def steps_to(table, goal: float, never: int):
     return reached.unstack("arm").reindex(index=sorted(table.seed.unique()), columns=table.arm.unique()).fillna(never)
 
 # %% ../../nbs/papers/dynamics/circuit_curriculum.ipynb #dda42004
+@jax.jit
+def answers(net: PoolingTransformer, x: jax.Array) -> jax.Array:
+    "The outputs for each row of x."
+    return jax.vmap(net)(x)
+
+
 def distinct_outputs(net: PoolingTransformer, p: int, k: int) -> int:
     "How many outputs the net has on all p^k contents of the first k places, zeros elsewhere."
     inside = jnp.array(list(itertools.product(range(p), repeat=k)))
     x = jnp.pad(inside, ((0, 0), (0, len(net.P) - k)))
-    f = np.asarray(jax.vmap(net)(x))
+    f = np.asarray(answers(net, x))
     same = abs(f[:, None] - f).max(-1) < 1e-3                     # (p^k, p^k)
     return int((same.argmax(1) == np.arange(len(f))).sum())       # those that no earlier one equals
 
@@ -100,7 +106,7 @@ def outside_effect(net: PoolingTransformer, k: int, sharpness: float) -> tuple[f
     "(g, the largest change of an output by what stands outside of the first k places)."
     made = attending(net, jnp.arange(k), 1.0, sharpness)
     x = jnp.stack([jnp.zeros(len(net.P), int), jnp.zeros(len(net.P), int).at[k:].set(1)])
-    f = jax.vmap(made)(x)
+    f = np.asarray(answers(made, x))
     return float(gap(made, 1.0, sharpness)), float(abs(f[0] - f[1]).max())
 
 # %% ../../nbs/papers/dynamics/circuit_curriculum.ipynb #bdc9e72e

@@ -57,8 +57,8 @@ LAPTOP = dict(blocks="A", width=16, heads=2, length=16, batch=256, cg=12, lm_new
 DESKTOP = dict(LAPTOP, cg=24, lm_newton_steps=40, lm_steps=300, lm_targets=(3.2, 3.0, 2.8, 2.6),
                lm_dampings=(0.001, 0.003, 0.01, 0.03, 0.1), lm_optimizers=Config.lm_optimizers)
 QUICK = dict(LAPTOP, seeds=3, optimizers=("SOAP",), newton_steps=15, steps=100, targets=(0.1, 0.03),
-             rates=(0.03, 0.1), dampings=(0.001, 0.01), batch=64, cg=4, lm_newton_steps=4, lm_steps=50,
-             lm_targets=(3.6, 3.4), lm_dampings=(0.03,), lm_optimizers=("full",), timings=0)
+             rates=(0.03, 0.1), dampings=(0.001, 0.01), length=8, batch=16, cg=4, lm_steps=50,
+             lm_targets=(3.6, 3.4), lm_rates=(0.03,), lm_optimizers=("AdamW",), timings=0)
 
 # %% ../../nbs/papers/optimizers/full_gauss_newton.ipynb #a84548a0
 def make_network(cfg: Config, gain: float, *, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:

@@ -52,7 +52,7 @@ LAPTOP = dict(individuals=(128, 256, 512, 1024), strangers=512, new=128, attribu
 DESKTOP = dict(LAPTOP, individuals=(256, 512, 1024, 2048), alphas=Config.alphas,
                steps=6000, meet=1500, every=100, subset=(256,))
 QUICK = dict(LAPTOP, models=("Transformer",), seeds=3, individuals=(128, 384), alphas=(),
-             steps=360, meet=260, every=20, replay=(0.0,), slower=(), rare=(), asked=64)
+             steps=360, meet=260, every=20, replay=(0.0,), slower=(), rare=(), asked=32, strangers=64)
 
 # %% ../../nbs/papers/dynamics/learn_facts_dynamics.ipynb #b64dedee
 def make_world(cfg: Config) -> World:

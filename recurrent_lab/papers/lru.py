@@ -52,7 +52,7 @@ DESKTOP = dict(LAPTOP, width=32, state_size=64, steps=2000, learning_rates=(0.00
                long_length=2048, long_steps=1000, long_ring=(0.999, 0.9999))
 QUICK = dict(LAPTOP, seeds=4, steps=150, learning_rates=(0.01,), large_rates=(0.1,), noise_seeds=1,
              rungs=("dense tanh", "γ (LRU)"), forms=("complex diagonal", "stable exponential"),
-             long_length=64, long_steps=20, long_rungs=("ring",), constant_radii=(0.9,))
+             long_length=16, long_batch=4, long_steps=10, long_rungs=("ring",), constant_radii=(0.9,))
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #c42e9224
 def make_model(cfg: Config, layer, inputs: int, classes: int, **options):

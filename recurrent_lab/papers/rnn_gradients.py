@@ -53,8 +53,8 @@ LAPTOP = dict(lr_tanh=0.1, lr_sigmoid=0.3, lengths_tanh=(20, 50), lengths_sigmoi
 DESKTOP = dict(LAPTOP, seeds=3, updates=20_000, sweep_updates=20_000, test=2000, omega_updates=20_000,
                lengths_tanh=(20, 50, 100), mixed=(20, 100), mixed_updates=100_000,
                beyond=(200, 1000, 5000))
-QUICK = dict(LAPTOP, seeds=3, lengths_tanh=(20,), lengths_sigmoid=(10,), updates=500, test=200,
-             lrs=(0.3,), sweep_updates=400, omegas=(), squared_omegas=(), mixed=(), beyond=(100,))
+QUICK = dict(LAPTOP, seeds=3, lengths_tanh=(20,), lengths_sigmoid=(10,), updates=500, test=100,
+             lrs=(0.3,), sweep_updates=200, omegas=(), squared_omegas=(), mixed=(), beyond=(40,))
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #f7755ee7
 def network_with_bound(kind: str, size: int, bound: float, *, key: Key[Array, ""]) -> RNN:

@@ -52,9 +52,9 @@ LAPTOP = dict(seeds=5, net_seeds=10, net_batches=(8, 32, 512), blocks="R", text_
 DESKTOP = dict(LAPTOP, net_seeds=20, net_batches=(8, 32, 128, 512), digit_seeds=20, text_width=64,
                length=64, blocks=Config.blocks, text_switch=2000, text_after=2000)
 QUICK = dict(LAPTOP, seeds=3, net_seeds=4, net_rates=(0.05,), net_batches=(32, 256),
-             net_switch=800, net_after=80, windows=8, length=8, text_width=8, text_large=8, text_switch=20,
-             text_after=4, digit_steps=400, digit_switch=150, digit_seeds=5, level=0.2,
-             digit_width=64)
+             net_switch=800, net_after=80, windows=8, blocks="A", length=4, text_width=8, text_large=8, text_switch=20,
+             text_after=4, digit_steps=100, digit_switch=40, digit_seeds=2, level=1.5,
+             digit_width=16)
 
 # %% ../../nbs/papers/optimizers/sgd_noise_online.ipynb #33bb77e8
 def expected_risk(cfg: Config, before: float, after: float) -> Float[Array, " steps"]:

@@ -22,8 +22,8 @@ from ..training import TUNING_SEED, cross_entropy
 
 # %% auto #0
 __all__ = ['LAPTOP', 'QUICK', 'Config', 'images', 'in_task', 'pixel_orders', 'batches', 'Arm', 'arms', 'network', 'information',
-           'one_task', 'functions', 'one_run', 'learn', 'start', 'play', 'chosen', 'excess', 'at_rest', 'best_excess',
-           'draw_retained']
+           'one_task', 'functions', 'one_run', 'learn', 'start', 'play', 'chosen', 'excess', 'at_rest', 'quadratic_end',
+           'soup_excess', 'linear_information', 'best_excess', 'draw_retained']
 
 # %% ../../nbs/papers/dynamics/soup_continual.ipynb #e9f526dc
 from dataclasses import dataclass
@@ -201,7 +201,6 @@ def excess(old: Float[np.ndarray, " d"], new: Float[np.ndarray, " d"], r: Float[
     cost = lambda r: (old * (1 - r) ** 2 + new * r**2).sum()
     return cost(r) / cost(old / (old + new)) - 1
 
-
 def at_rest(h: Float[Array, " d"], rate: float, every: int, beta: float, rounds: int = 400) -> Float[Array, " d"]:
     "The share of the old weights, by running gradient descent for so many averages on a quadratic of curvatures h."
     old = jnp.ones(len(h))
@@ -214,6 +213,23 @@ def at_rest(h: Float[Array, " d"], rate: float, every: int, beta: float, rounds:
 
     return jax.lax.fori_loop(0, rounds * every, step, (old, averaging.init(old)))[0]
 
+def quadratic_end(arm: Arm, h: Float[Array, " d"], minimum: Float[Array, " d"], old: Float[Array, " d"],
+                  fisher: Float[Array, " d"], steps: int) -> Float[Array, " d"]:
+    "Where `one_task` ends that begins at `old`, on a quadratic of curvatures h around `minimum`."
+    rows = jnp.zeros((steps, 1), int)
+    return one_task(arm, old, fisher, True, lambda i: (minimum, h), rows, lambda w, x, y: y * (w - x))
+
+def soup_excess(H: Float[Array, "K d"], minima: Float[Array, "K d"], rate: float = 0.1, steps: int = 8000) -> float:
+    "How much larger the sum of K losses is at θ_1 + Σ(θ_k - θ_1)/K, with θ_1 = 0, than it must be, relative to its minimum."
+    zero = jnp.zeros(H.shape[1])
+    ends = jax.jit(jax.vmap(lambda h, c: quadratic_end(Arm(rate), h, c, zero, zero, steps)))(H, minima)
+    cost = lambda w: float((H * (w - minima) ** 2).sum())
+    return cost(ends.mean(0)) / cost((H * minima).sum(0) / H.sum(0)) - 1
+
+def linear_information(W: Float[Array, "10 64"], x: Float[Array, "n 64"]) -> Float[Array, "10 64"]:
+    "F of a linear readout with a softmax, p_c (1 - p_c) x_j², mean over the images."
+    p = jax.nn.softmax(x @ W.T)
+    return (p * (1 - p)).T @ x**2 / len(x)
 
 def best_excess(old: np.ndarray, new: np.ndarray, every: int, rate: float = 0.1) -> float:
     "The smallest excess of averaging every so many steps, over a grid of β."
