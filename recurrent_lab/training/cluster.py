@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from . import population, variants
+from .advance import Program
 from .population import Population
 from .problem import Problem, Process, never
 from .progress import bar
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'trained_part', 'part_size', 'submitted', 'gathered', 'train',
+__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'trained_part', 'program', 'submitted', 'gathered', 'train',
            'train_variants', 'trainers', 'connect']
 
 # %% ../../nbs/training/cluster.ipynb #3d9fff73
@@ -91,15 +92,15 @@ def trained_part(code: str, problem: bytes, runs: DataFrame, checkpoint: Path | 
     return pickled(population.train(problem, runs, part=len(runs), checkpoint=checkpoint, **more, **options))
 
 # %% ../../nbs/training/cluster.ipynb #b8eaff77
-def part_size(problem: Problem | Process, runs: DataFrame, part: int | None,
-              phases: Mapping[int, Problem | Process]) -> int:
-    "How many runs this machine would compute together on a device."
+def program(problem: Problem | Process, runs: DataFrame, part: int | None = None,
+            phases: Mapping[int, Problem | Process] = MappingProxyType({})) -> Program:
+    "What this machine would compute: how many runs together on a device, which metrics. Nothing is computed."
+    runs = runs.reset_index(drop=True)
     hyper = population._hyper(runs)
     keys = population.run_keys(jr.key(0), hyper["seed"])
     state = eqx.filter_eval_shape(population.start, problem.init, hyper, keys)
-    programs = population._programs({0: problem, **phases}, never, state, hyper, keys, 1, part,
-                                    {"run", "step", *runs})
-    return programs[0].layout.part
+    return population._programs({0: problem, **phases}, never, state, hyper, keys, 1, part,
+                                {"run", "step", *runs})[0]
 
 
 def submitted(client: Client, problem: Problem | Process, runs: DataFrame, *, part: int | None = None,
@@ -108,7 +109,7 @@ def submitted(client: Client, problem: Problem | Process, runs: DataFrame, *, pa
     """The parts of a population under way on the workers, and how many runs are in each.
     Arguments as those of `train`; of a `checkpoint` NAME.npz each part has its own, NAME/SIZE-PART.npz."""
     runs = runs.reset_index(drop=True)
-    size = part_size(problem, runs, part, phases)
+    size = program(problem, runs, part, phases).layout.part
     payload = pickled((problem, dict(stop=stop, phases=dict(phases))))
     # the result of a task is computed anew if its worker dies; scattered data would be lost
     problem = client.submit(bytes, payload, pure=False)
@@ -127,7 +128,7 @@ def gathered(client: Client, waiting: Mapping[str, tuple[list[Future], int]],
     from distributed import as_completed
     every = [one for futures, _ in waiting.values() for one in futures]
     try:
-        with bar(len(every), label=label, unit="part") as shown:
+        with bar(len(every), label=label) as shown:
             for one in as_completed(every):
                 one.result()
                 shown.update()
