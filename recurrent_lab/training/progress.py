@@ -8,17 +8,22 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from distributed import Worker
+
 # %% auto #0
-__all__ = ['PATIENCE', 'Seen', 'listening', 'tell', 'watched', 'bar', 'show', 'draw', 'so_far', 'Strides']
+__all__ = ['EVERY', 'PATIENCE', 'Seen', 'listening', 'tell', 'watched', 'bar', 'show', 'draw', 'so_far', 'Report', 'reporting',
+           'Place', 'heard', 'Strides']
 
 # %% ../../nbs/training/progress.ipynb #c1c0a4fe
 class Seen(NamedTuple):
@@ -141,6 +146,58 @@ def _live(tqdm: type, about: dict):
     live = Live(**about, gui=True, mininterval=1, miniters=1, ncols=100, ascii=" ━")
     live.display()
     return live
+
+# %% ../../nbs/training/progress.ipynb #7870e906
+EVERY = 1.0  # seconds between two reports of a part, at least
+
+
+class Report:
+    "What listens to the part that a worker trains, and tells `topic` what is new: the task, how many rows it told before, these."
+
+    def __init__(self, worker: Worker, topic: str):
+        self.worker, self.topic, self.task = worker, topic, worker.get_current_task()
+        self.seen, self.told, self.due = None, 0, 0.0
+
+    def __call__(self, label: str, first: int, seen: Seen) -> None:
+        self.seen = seen
+        if time.monotonic() >= self.due: self.send()
+
+    def send(self) -> None:
+        "Report the rows that have not been told, if there are any."
+        if self.seen is None or self.told == len(self.seen.steps): return
+        new = self.seen._replace(steps=self.seen.steps[self.told:], log=self.seen.log[self.told:])
+        self.worker.log_event(self.topic, pickle.dumps((self.task, self.told, new)))
+        self.told, self.due = len(self.seen.steps), time.monotonic() + EVERY
+
+
+@contextmanager
+def reporting(topic: str) -> Iterator[None]:
+    "Within it, on a worker, a training reports under `topic`; its own bar is not shown."
+    from distributed import get_worker
+    report = Report(get_worker(), topic)
+    with listening(report, shown=False): yield
+    report.send()
+
+
+class Place(NamedTuple):
+    "Where a part's runs stand: in the population called `label`, so many from number `first` on."
+
+    label: str
+    first: int
+    runs: int
+
+
+def heard(report: bytes, places: Mapping[str, Place], seen: dict[str, Seen]) -> None:
+    """Put a report into what has been `seen` of the parts, by task, and tell who listens. A part that another worker has
+    begun again repeats rows; a report before which one was lost is passed over, as that of an unknown task is."""
+    task, told, new = pickle.loads(report)
+    if task not in places: return
+    label, first, runs = places[task]
+    before = seen.get(task, new._replace(steps=(), log=()))
+    if told > len(before.steps): return
+    seen[task] = Seen(before.steps[:told] + new.steps, before.log[:told] + tuple(row[:runs] for row in new.log), new.name,
+                      new.alive[:runs], new.failed_by[:runs])
+    tell(label, first, seen[task])
 
 # %% ../../nbs/training/progress.ipynb #3ef65f78
 PATIENCE = 0.5  # seconds that a compiled call may take, about
