@@ -2,19 +2,24 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from recurrent_lab.study import track
 from recurrent_lab.training import cluster
+from recurrent_lab.training.progress import listening
 
 pytest.importorskip("distributed")
 from cluster_case import OPTIONS, RUNS, problem  # noqa: E402
+from test_readers import Notes  # noqa: E402
 
 HERE = Path(__file__).parent
 
@@ -44,6 +49,25 @@ def test_workers_give_the_table_of_one_process(client, plain):
         client.cluster.scale(workers)
         client.wait_for_workers(workers, timeout=60)
         same(cluster.train(client, problem, RUNS, **OPTIONS).table, plain)
+
+
+def test_what_the_workers_log_is_seen_and_heard_while_they_train(client, plain, capsys):
+    "The bar counts steps; who listens, such as a tracker, hears each part as on one machine, and has the table in the end."
+    told, notes = {}, Notes()
+    sender = track.Sender(notes, "live", track.trainings("live", problem, RUNS, "variant"), pause=0.0)
+    def hear(label, first, seen):
+        told.setdefault((label, first), []).append(seen)
+        sender(label, first, seen)
+    with listening(hear): trained = cluster.train(client, problem, RUNS, label="live", **OPTIONS)
+    same(trained.table, plain)
+    assert set(told) == {("live", first) for first in (0, 2, 4, 6)} and all(len(seen[0].steps) < 4 for seen in told.values())
+    for (_, first), seen in told.items():
+        rows = plain[plain.run.isin(range(first, first + 2))]
+        assert np.array_equal(np.concatenate([*seen[-1].log]).ravel(), rows.sort_values(["step", "run"]).loss)
+    assert sender.sent and not set(map(int, re.findall(r"(\d+)/80000 ", capsys.readouterr().err))) <= {0, 20_000, 40_000, 60_000, 80_000}
+    sender.rest(trained)
+    assert notes.runs == {track.named({"seed": seed, "lr": 0.01}): {step: {"loss": loss} for step, loss in zip(rows.step, rows.loss)}
+                          for seed, rows in plain.groupby("seed")}
 
 
 def test_a_worker_of_another_version_is_refused(client, monkeypatch):
@@ -82,24 +106,33 @@ def test_a_slow_or_full_disk_costs_checkpoints_and_no_number(client, tmp_path, p
     assert any((tmp_path / "c").glob("*.npz")) != full
 
 
-KILLS = 4                                                    # a worker takes seconds to come back; 20 on demand
-LAST = lambda folder: max((file.stat().st_mtime_ns for file in folder.glob("*.npz")), default=0)
+KILLS = 20
 
 
 def test_workers_may_die_at_any_moment(tmp_path, plain):
-    "Kills at seeded moments after some part has come further: it is given to another worker, which goes on from its checkpoint."
-    rng, kills, seen = random.Random(0), 0, 0
-    client = cluster.connect.__wrapped__("local:2")          # a user's own, which lets a part outlive a hundred workers, and not three
-    with client.cluster, client:
-        waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / "all.npz", **OPTIONS)}
-        while kills < KILLS and not all(one.done() for one in waiting["all"][0]):
-            time.sleep(0.05)
-            if (now := LAST(tmp_path / "all")) > seen:
-                time.sleep(rng.uniform(0, 0.5))
-                os.kill(rng.choice([w.pid for w in client.cluster.workers.values() if w.pid]), signal.SIGKILL)
-                kills, seen = kills + 1, now
-        same(cluster.gathered(client, waiting, {"all": RUNS})["all"].table, plain)
-    assert kills >= 2
+    """Twenty of them at seeded moments, in as many trainings as that takes, on this machine's scale: a part is given to another worker, which
+    goes on from its checkpoint. They are forked from a process that has imported what they need, and are back in a second."""
+    import dask
+    from distributed.utils import get_mp_context
+    rng, killed, began, trained = random.Random(0), set(), 0, 0
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        get_mp_context().set_forkserver_preload(["distributed", "pandas", "recurrent_lab.training.cluster"])
+        client = cluster.connect.__wrapped__("local:2")      # a user's own, which lets a part outlive a hundred workers, and not three
+        with client.cluster, client, cluster.reports(client) as queue:
+            start = time.monotonic()
+            same(cluster.train(client, problem, RUNS, **OPTIONS).table, plain)
+            whole = time.monotonic() - start
+            while len(killed) < KILLS:
+                trained += 1
+                waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / f"{trained}.npz", **OPTIONS)}
+                while len(killed) < KILLS and not all(one.done() for one in waiting["all"].futures):
+                    time.sleep(rng.uniform(0, whole / 2.5))
+                    if alive := sorted({worker.pid for worker in client.cluster.workers.values() if worker.pid} - killed):
+                        began += any((tmp_path / f"{trained}").glob("*.npz"))
+                        killed.add(one := rng.choice(alive))
+                        os.kill(one, signal.SIGKILL)
+                same(cluster.gathered(client, waiting, {"all": RUNS}, queue)["all"].table, plain)
+    assert began
 
 
 def sender(*where: str, checkpoint: Path, out: Path) -> subprocess.Popen:

@@ -10,12 +10,15 @@ from types import ModuleType
 
 import nbformat
 import nbformat.v4 as v4
+import pandas as pd
 import pytest
 
 from recurrent_lab import study
 from recurrent_lab.runner.cli import COMMANDS, _parser, main
 from recurrent_lab.runner.explain import EXAMPLES
 from recurrent_lab.study import hub, track
+from recurrent_lab.training import Problem, grid, train_variants
+from recurrent_lab.training.progress import listening
 
 FIRST = """\
 # A bowl
@@ -108,9 +111,8 @@ def test_the_doctor_fits_on_a_screen_and_names_what_is_broken(lab, capsys, monke
 TENSORBOARDX = """\
 import json, os
 class SummaryWriter:
-    def __init__(self, folder): self.folder, self.rows = folder, []
-    def __enter__(self): return self
-    def __exit__(self, *_):
+    def __init__(self, folder, flush_secs): self.folder, self.rows = folder, []
+    def close(self):
         os.makedirs(self.folder)
         json.dump(self.rows, open(os.path.join(self.folder, "events.json"), "w"))
     def add_scalar(self, name, value, step): self.rows.append([name, value, step])
@@ -148,57 +150,123 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_written(l
     assert "allowed: tensorboard" in capsys.readouterr().err
 
 
-def descent():
-    "A training's table: two variants, two seeds, one metric that is measured at the end only."
-    import pandas as pd
-    return pd.DataFrame([dict(variant=variant, run=seed, seed=seed, step=step, loss=1 / (1 + step + seed), accuracy=step / 10 if step else None)
-                         for variant in ("slow", "fast") for seed in range(2) for step in (0, 5, 10)])
+SENT = {f"variant={variant} seed={seed}" for variant in ("slow", "fast") for seed in (0, 1)}
+
+
+def descend(tracker, pause=0.0, steps=20, **options):
+    "Two variants and two seeds, sent to a tracker: their table, and after which step of each run it had been told before the end."
+    import jax.numpy as jnp
+    import optax
+    make = lambda hyper, *, key: (1.0 + hyper["seed"], None)
+    loss = lambda x, aux, hyper, t, *, key: (x**2, (aux, {"loss": x**2}))
+    bowls = {name: Problem(make, loss, lambda hyper, rate=rate: optax.sgd(rate), lambda state, hyper: {"far": jnp.abs(state.model)})
+             for name, rate in (("slow", 0.1), ("fast", 0.2))}
+    runs = grid(seed=range(2))
+    sender = track.Sender(tracker, "descent", track.trainings("descent", bowls, runs, "variant"), pause)
+    with listening(sender):
+        trained = train_variants("variant", bowls, runs, steps=steps, every=5, label="descent", **options)
+    early = dict(sender.sent)
+    sender.rest(trained)
+    return trained.table, early
+
+
+class Notes:
+    "A tracker that writes down what it is told, and does `instead` when it is told its `n`-th row."
+    name = "notes"
+    def __init__(self, n=0, instead=None): self.runs, self.n, self.instead = {}, n, instead
+    def open(self, about): return self.runs.setdefault(track.named(about), {})
+    def close(self, run): pass
+    def log(self, run, step, metrics):
+        self.n -= 1
+        if self.n == 0: raise self.instead
+        assert step not in run or self.instead is KeyboardInterrupt, "told twice"
+        run[step] = metrics
+
+
+def as_sent(table):
+    return {f"variant={variant} seed={seed}": rows.set_index("step")[["loss", "far"]].to_dict("index")
+            for (variant, seed), rows in table.groupby(["variant", "seed"])}
+
+
+@pytest.mark.parametrize("pause, runs", [(0.0, 4), (600.0, 0)])
+def test_points_come_while_it_trains_and_none_twice(pause, runs):
+    table, early = descend(notes := Notes(), pause)
+    assert notes.runs == as_sent(table) and set(notes.runs) == SENT and len(early) == runs
+
+
+def test_a_training_that_goes_on_has_lost_no_point(tmp_path):
+    descend(Notes(), steps=10, checkpoints=tmp_path)
+    table, _ = descend(notes := Notes(), checkpoints=tmp_path)
+    assert notes.runs == as_sent(table) and list(notes.runs["variant=slow seed=0"]) == [5, 10, 15, 20]
+
+
+def test_an_interruption_while_points_are_sent_costs_none():
+    table, _ = descend(notes := Notes(1, KeyboardInterrupt))
+    assert notes.runs == as_sent(table) and set(table[table.variant == "slow"].step) == {5}
+
+
+def test_what_a_tracker_refuses_is_said_once(capsys):
+    table, _ = descend(Notes(3, OSError("No space left on device")))
+    said = re.findall("recurrent-lab: .*", capsys.readouterr().err)
+    assert len(table) == 16 and said == [
+        "recurrent-lab: descent is not sent to notes: OSError: No space left on device; the results are saved as ever"]
+
+
+def test_of_very_many_runs_some_are_followed(monkeypatch):
+    monkeypatch.setattr(track, "LIVE", 2)
+    table, early = descend(notes := Notes())
+    assert notes.runs == as_sent(table) and set(early) == {("descent · slow", 0), ("descent · fast", 0)}
 
 
 def test_tensorboard_reads_back_what_was_sent(tmp_path):
     pytest.importorskip("tensorboardX", reason="no tensorboardX: pip install 'recurrent_lab[track]'")
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import masked_crc32c
-    track.send("tensorboard", "bowl", "descent", descent(), tmp_path)
+    for _ in range(2): table, _ = descend(track.TensorBoard("bowl", "descent", tmp_path))       # the second replaces the first
     folders = sorted((tmp_path / "tensorboard/descent").iterdir())
-    assert [folder.name for folder in folders] == [f"variant={v} seed={s}" for v in ("fast", "slow") for s in (0, 1)]
-    for folder, (_, rows) in zip(folders, descent().groupby(["variant", "seed"])):
-        data, found = next(folder.iterdir()).read_bytes(), []
+    assert [folder.name for folder in folders] == sorted(SENT)
+    for folder, (_, rows) in zip(folders, table.groupby(["variant", "seed"])):
+        file, = folder.iterdir()
+        data, found = file.read_bytes(), []
         while data:                                                # length, its checksum, an event, its checksum
             n = int.from_bytes(data[:8], "little")
             assert int.from_bytes(data[12 + n:16 + n], "little") == masked_crc32c(data[12:12 + n])
             event, data = Event.FromString(data[12:12 + n]), data[16 + n:]
             found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
-        assert [(step, pytest.approx(value)) for tag, step, value in found if tag == "loss"] == list(zip(rows.step, rows.loss))
-        assert [step for tag, step, _ in found if tag == "accuracy"] == [5, 10]
+        for metric in ("loss", "far"):
+            assert [(step, pytest.approx(value)) for tag, step, value in found if tag == metric] == list(zip(rows.step, rows[metric]))
 
 
 def test_trackio_reads_back_what_was_sent(tmp_path):
     pytest.importorskip("trackio", reason="no trackio: pip install 'recurrent_lab[track]'")
-    code = ("import json, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\nfrom test_readers import descent\n"
-            "from recurrent_lab.study import track\ntrack.send('trackio', 'bowl', 'descent', descent(), Path('.'))\n"
+    code = ("import json, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\nfrom test_readers import descend\n"
+            "from recurrent_lab.study import track\ntable, _ = descend(track.Trackio('bowl', 'descent', Path('.')))\n"
             "import trackio\nfrom trackio.sqlite_storage import SQLiteStorage\nruns = trackio.Api().runs('bowl')\n"
-            "print(json.dumps({run.name: [run.config, SQLiteStorage.get_logs('bowl', run_id=run.id)] for run in runs}, default=str))")
+            "print(json.dumps([table.to_dict('list'), {run.name: [run.config, SQLiteStorage.get_logs('bowl', run_id=run.id)] for run in runs}], default=str))")
     done = subprocess.run([sys.executable, "-c", code, Path(__file__).parent], capture_output=True, text=True, cwd=tmp_path,
                           env=os.environ | {"TRACKIO_DIR": str(tmp_path / "trackio"), "HF_HUB_OFFLINE": "1"})
     assert done.returncode == 0, done.stderr
-    runs = json.loads(done.stdout)                                 # and its greetings went elsewhere
-    assert set(runs) == {f"descent variant={v} seed={s}" for v in ("fast", "slow") for s in (0, 1)}
-    config, logged = runs["descent variant=slow seed=1"]
-    assert config["variant"] == "slow" and config["seed"] == 1
-    assert [(row["step"], row["loss"]) for row in logged] == [(0, 0.5), (5, pytest.approx(1 / 7)), (10, pytest.approx(1 / 12))]
+    table, runs = json.loads(done.stdout)                          # and its greetings went elsewhere
+    assert set(runs) == {f"descent {name}" for name in SENT}
+    for name, rows in as_sent(pd.DataFrame(table)).items():
+        config, logged = runs[f"descent {name}"]
+        assert f"variant={config['variant']} seed={config['seed']}" == name
+        assert {row["step"]: {"loss": row["loss"], "far": row["far"]} for row in logged} == rows and len(logged) == len(rows)
 
 
 def test_trackio_is_told_each_run_once(monkeypatch, tmp_path):
     told, fake = [], ModuleType("trackio")
-    fake.init = lambda **about: told.append((about["name"], about["config"], []))
-    fake.log = lambda metrics, step: told[-1][2].append((step, metrics))
-    fake.finish = lambda: None
+    class Run:
+        def __init__(self, about): self.rows = told.append((about["name"], about["config"], [])) or told[-1][2]
+        def log(self, metrics, step): self.rows.append((step, metrics))
+        def finish(self): self.rows.append("finished")
+    fake.init = lambda **about: Run(about)
     monkeypatch.setitem(sys.modules, "trackio", fake)
-    track.send("trackio", "bowl", "descent", descent(), tmp_path)
+    table, _ = descend(track.Trackio("bowl", "descent", tmp_path))
     assert [name for name, _, _ in told] == [f"descent variant={v} seed={s}" for v in ("slow", "fast") for s in (0, 1)]
-    assert told[1][1] == {"variant": "slow", "run": 1, "seed": 1} and told[1][2][0] == (0, {"loss": 0.5})
-    assert told[1][2][2] == (10, {"loss": pytest.approx(1 / 12), "accuracy": 1.0})
+    assert told[1][1] == {"variant": "slow", "run": 1, "seed": 1}
+    assert {name.removeprefix("descent "): dict(rows[:-1]) for name, _, rows in told} == as_sent(table)
+    assert all(len(rows) == 5 and rows[-1] == "finished" for *_, rows in told)
 
 
 def test_a_model_is_saved_with_its_study_s_claims_and_pushed(monkeypatch, tmp_path):

@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     made["run"].add_argument("--set", nargs="+", action="extend", default=[], metavar="field=value",
                              help="change the configuration")
     made["claims"].add_argument("--json", action="store_true", help="as JSON, every value")
-    made["run"].add_argument("--track", action=_Once, help="send the curves to tensorboard or trackio as well")
+    made["run"].add_argument("--track", action=_Once, help="send the curves to tensorboard or trackio as well, while they grow")
     made["run"].add_argument("--cluster", action=_Once, help="train on local:N processes, slurm:N jobs or a scheduler at tcp://HOST:PORT")
     made["completion"].add_argument("shell", choices=("bash", "zsh"))
     for command in made.values():

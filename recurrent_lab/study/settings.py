@@ -183,7 +183,7 @@ class Settings:
     cluster: str              # none, local:N, slurm:N or tcp://HOST:PORT: where the parts of a population are trained
     progress: str             # auto, text or none
     figure_format: str        # svg, png or pdf (a page shows svg, then)
-    track: str                # none, tensorboard or trackio: where training logs go as well
+    track: str                # none, tensorboard or trackio: where training logs go as well, while they grow
     overrides: dict           # of a study's configuration, by field
     folder: Path | None       # where the run under way writes; None: below `runs`
     root: Path

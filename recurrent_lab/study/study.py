@@ -108,28 +108,35 @@ class Study:
     def train(self, name: str, problem, runs, *, by: str = "variant", **options):
         """`training.train`, or `train_variants` if `problem` is a mapping, as the part `name` of this study:
         with a checkpoint, so that a killed run goes on, a label, and its table saved under `name`
-        (and sent to the tracker that the settings name).
+        (and sent, while it comes, to the tracker that the settings name).
         In a notebook at hand, a table that cannot be written is a warning.
 
         by: the column that names the variants; `options` go to `train`."""
         from recurrent_lab.training.cluster import trainers
         train, train_variants = trainers(self.settings.cluster)
         folder = self.checkpoints(name)
-        if isinstance(problem, Mapping):
-            trained = train_variants(by, problem, runs, checkpoints=folder, label=name, **options)
-        else:
-            file = folder and folder.with_name(folder.name + ".npz")
-            trained = train(problem, runs, checkpoint=file, label=name, **options)
+        tracked = track.trainings(name, problem, runs, by)
+        with track.following(self.settings.track, self.name, name, tracked, self.folder) as send_rest:
+            if isinstance(problem, Mapping):
+                trained = train_variants(by, problem, runs, checkpoints=folder, label=name, **options)
+            else:
+                file = folder and folder.with_name(folder.name + ".npz")
+                trained = train(problem, runs, checkpoint=file, label=name, **options)
+            self._keep(name, trained.table)
+            send_rest(trained)
+        return trained
+
+    def _keep(self, name: str, table) -> None:
+        """Save the table of the training `name`, and what has been spent on it so far. OSError or ValueError
+        if that fails in a run; in a notebook at hand that is a warning."""
         try:
-            self.save(name, trained.table)
+            self.save(name, table)
         except (OSError, ValueError) as error:
             if self.settings.folder:             # of a run: the next one goes on from the checkpoint
                 raise
             warnings.warn(f"the table {name!r} was not saved: {error}; it is in what `train` returns")
         with suppress(OSError):
-            if folder: put(self.checkpoints("spent.json"), json.dumps(self._spent()))
-        track.send(self.settings.track, self.name, name, trained.table, self.folder)
-        return trained
+            if spent := self.checkpoints("spent.json"): put(spent, json.dumps(self._spent()))
 
     def headline_figure(self, figure) -> None:
         """Show a Figure beside the headline claims at the top of the study, where `verdicts()` stands."""

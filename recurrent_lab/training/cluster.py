@@ -9,11 +9,13 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import _lru_cache_wrapper, cache, lru_cache, partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 import equinox as eqx
@@ -23,9 +25,10 @@ import jax.random as jr
 import numpy as np
 
 from . import population, variants
+from .advance import Program
 from .population import Population
 from .problem import Problem, Process, never
-from .progress import bar
+from .progress import Place, bar, draw, heard, reporting
 from .variants import Variants
 
 if TYPE_CHECKING:
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'trained_part', 'part_size', 'submitted', 'gathered', 'train',
-           'train_variants', 'trainers', 'connect']
+__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'trained_part', 'program', 'Sent', 'reports', 'submitted', 'gathered',
+           'train', 'train_variants', 'trainers', 'connect']
 
 # %% ../../nbs/training/cluster.ipynb #3d9fff73
 def parts(runs: DataFrame, size: int) -> list[DataFrame]:
@@ -85,60 +88,88 @@ def pickled(thing: object) -> bytes:
 
 
 def trained_part(code: str, problem: bytes, runs: DataFrame, checkpoint: Path | None,
-                 options: dict) -> bytes:
+                 options: dict, topic: str) -> bytes:
     """The population of the rows of a part, pickled, trained together; `problem` is pickled with its goal
-    and phases. RuntimeError if this worker's library is not the sender's, whose hash is `code`."""
+    and phases. What it logs is reported under `topic`. RuntimeError if this worker's library is not the
+    sender's, whose hash is `code`."""
     import cloudpickle
     if library_hash() != code:
         raise RuntimeError(f"the worker {os.uname().nodename} has recurrent_lab {library_hash()}, "
                            f"the sender has {code}: install the same on both")
     problem, more = cloudpickle.loads(problem)
-    return pickled(population.train(problem, runs, part=len(runs), checkpoint=checkpoint, **more, **options))
+    with reporting(topic):
+        return pickled(population.train(problem, runs, part=len(runs), checkpoint=checkpoint, **more, **options))
 
 # %% ../../nbs/training/cluster.ipynb #b8eaff77
-def part_size(problem: Problem | Process, runs: DataFrame, part: int | None,
-              phases: Mapping[int, Problem | Process]) -> int:
-    "How many runs this machine would compute together on a device."
+def program(problem: Problem | Process, runs: DataFrame, part: int | None = None,
+            phases: Mapping[int, Problem | Process] = MappingProxyType({})) -> Program:
+    "What this machine would compute: how many runs together on a device, which metrics. Nothing is computed."
+    runs = runs.reset_index(drop=True)
     hyper = population._hyper(runs)
     keys = population.run_keys(jr.key(0), hyper["seed"])
     state = eqx.filter_eval_shape(population.start, problem.init, hyper, keys)
-    programs = population._programs({0: problem, **phases}, never, state, hyper, keys, 1, part,
-                                    {"run", "step", *runs})
-    return programs[0].layout.part
+    return population._programs({0: problem, **phases}, never, state, hyper, keys, 1, part,
+                                {"run", "step", *runs})[0]
+
+
+class Sent(NamedTuple):
+    "The parts of the population called `label` that are under way, so many runs in each."
+
+    futures: list[Future]
+    size: int
+    label: str
+    steps: int
+
+
+@contextmanager
+def reports(client: Client) -> Iterator[SimpleQueue]:
+    "Within it, what the parts sent by `client` report, as (when, report), comes into the queue."
+    queue = SimpleQueue()
+    client.subscribe_topic(client.id, queue.put)
+    try: yield queue
+    finally: client.unsubscribe_topic(client.id)
 
 
 def submitted(client: Client, problem: Problem | Process, runs: DataFrame, *, part: int | None = None,
               checkpoint: Path | None = None, stop=never, phases: Mapping = MappingProxyType({}),
-              label: str = "", **options) -> tuple[list[Future], int]:
-    """The parts of a population under way on the workers, and how many runs are in each.
+              label: str = "", **options) -> Sent:
+    """The parts of a population, under way on the workers.
     Arguments as those of `train`; of a `checkpoint` NAME.npz each part has its own, NAME/SIZE-PART.npz."""
     runs = runs.reset_index(drop=True)
-    size = part_size(problem, runs, part, phases)
+    size = program(problem, runs, part, phases).layout.part
     payload = pickled((problem, dict(stop=stop, phases=dict(phases))))
     # the result of a task is computed anew if its worker dies; scattered data would be lost
     problem = client.submit(bytes, payload, pure=False)
     folder = checkpoint and Path(checkpoint).absolute().with_suffix("")
-    return [client.submit(trained_part, library_hash(), problem, rows, folder and folder / f"{size}-{i}.npz",
-                          options, pure=False,
-                          key=f"{label or 'train'} · part {i + 1}-{os.urandom(4).hex()}")
-            for i, rows in enumerate(parts(runs, size))], size
+    return Sent([client.submit(trained_part, library_hash(), problem, rows, folder and folder / f"{size}-{i}.npz",
+                               options, client.id, pure=False,
+                               key=f"{label or 'train'} · part {i + 1}-{os.urandom(4).hex()}")
+                 for i, rows in enumerate(parts(runs, size))], size, label, options["steps"])
 
 
-def gathered(client: Client, waiting: Mapping[str, tuple[list[Future], int]],
-             runs: Mapping[str, DataFrame], label: str = "") -> dict[str, Population]:
-    """The populations by name, when all their parts have come. What a worker raised is raised here;
-    then, and on an interruption, the other parts are called off, and their checkpoints stand."""
+def gathered(client: Client, waiting: Mapping[str, Sent], runs: Mapping[str, DataFrame], queue: SimpleQueue,
+             label: str = "") -> dict[str, Population]:
+    """The populations by name, when all their parts have come; until then a bar over the steps of all parts, and what comes
+    into `queue`. What a worker raised is raised here; then, and on an interruption, the other parts are called off,
+    and their checkpoints stand."""
     import cloudpickle
-    from distributed import as_completed
-    every = [one for futures, _ in waiting.values() for one in futures]
+    places = {one.key: Place(sent.label, i * sent.size, min(sent.size, len(runs[name]) - i * sent.size))
+              for name, sent in waiting.items() for i, one in enumerate(sent.futures)}
+    every = [one for sent in waiting.values() for one in sent.futures]
+    seen, done = {}, {}
     try:
-        with bar(len(every), label=label, unit="part") as shown:
-            for one in as_completed(every):
-                one.result()
-                shown.update()
-        return {name: joined([cloudpickle.loads(one.result()) for one in futures],
-                             runs[name].reset_index(drop=True), size)
-                for name, (futures, size) in waiting.items()}
+        for one in every: one.add_done_callback(queue.put)
+        with bar(sum(sent.steps * len(sent.futures) for sent in waiting.values()), label=label) as shown:
+            while len(done) < len(every):
+                match queue.get():
+                    case (_, bytes(report)): heard(report, places, seen)
+                    case (_, _): continue  # what the scheduler itself says of this client
+                    case future: done[future.key] = cloudpickle.loads(future.result())
+                if queue.empty():
+                    reached = {task: one.steps[-1] for task, one in seen.items()} | {task: one.step for task, one in done.items()}
+                    draw(shown, list(seen.values()), sum(reached.values()))
+        return {name: joined([done[one.key] for one in sent.futures], runs[name].reset_index(drop=True), sent.size)
+                for name, sent in waiting.items()}
     except BaseException:
         client.cancel(every, force=True)
         raise
@@ -148,8 +179,9 @@ def train(client: Client, problem: Problem | Process, runs: DataFrame, *, label:
           **options) -> Population:
     """`train` on the workers of a cluster: the same population, its parts computed one by one or at once.
     A `checkpoint` must be in a folder that all of them see; the other options are those of `train`."""
-    waiting = {label: submitted(client, problem, runs, label=label, **options)}
-    return gathered(client, waiting, {label: runs}, label)[label]
+    with reports(client) as queue:
+        waiting = {label: submitted(client, problem, runs, label=label, **options)}
+        return gathered(client, waiting, {label: runs}, queue, label)[label]
 
 
 def train_variants(client: Client, by: str, problems: Mapping[str, Problem | Process],
@@ -159,12 +191,13 @@ def train_variants(client: Client, by: str, problems: Mapping[str, Problem | Pro
     import pandas as pd
     tables = {name: runs[name] if isinstance(runs, Mapping) else runs for name in problems}
     each = any(isinstance(value, Mapping) for value in phases.values())
-    waiting = {name: submitted(client, problem, tables[name],
-                               phases=phases.get(name, {}) if each else phases,
-                               checkpoint=checkpoints and Path(checkpoints) / f"{quote(str(name), safe=' ')}.npz",
-                               label=" · ".join(filter(None, [label, str(name)])), **options)
-               for name, problem in problems.items()}
-    populations = gathered(client, waiting, tables, label)
+    with reports(client) as queue:
+        waiting = {name: submitted(client, problem, tables[name],
+                                   phases=phases.get(name, {}) if each else phases,
+                                   checkpoint=checkpoints and Path(checkpoints) / f"{quote(str(name), safe=' ')}.npz",
+                                   label=" · ".join(filter(None, [label, str(name)])), **options)
+                   for name, problem in problems.items()}
+        populations = gathered(client, waiting, tables, queue, label)
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
                                    names=[by]).reset_index(by).reset_index(drop=True)
     return Variants(stack("table"), stack("failures"), stack("stopped"), populations)
