@@ -21,7 +21,7 @@ from ..models import (
 from ..models.linear_attention import decayed_attention_step, delta_rule_step
 from ..probes import recall_bounds
 from ..tasks import multi_query_recall as mqar
-from ..training import TUNING_SEED, Problem, accuracy, best_rates, grid, supervised, tested
+from ..training import Problem, accuracy, best_rates, grid, supervised, tested
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'MatrixMemory', 'layer_of', 'Recaller', 'examples', 'answers',
