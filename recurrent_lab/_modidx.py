@@ -1231,6 +1231,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                'recurrent_lab/papers/associative_recall.py'),
                                                          'recurrent_lab.papers.associative_recall.layer_of': ( 'papers/recurrent/associative_recall.html#layer_of',
                                                                                                                'recurrent_lab/papers/associative_recall.py'),
+                                                         'recurrent_lab.papers.associative_recall.most_frequent': ( 'papers/recurrent/associative_recall.html#most_frequent',
+                                                                                                                    'recurrent_lab/papers/associative_recall.py'),
                                                          'recurrent_lab.papers.associative_recall.random_memory': ( 'papers/recurrent/associative_recall.html#random_memory',
                                                                                                                     'recurrent_lab/papers/associative_recall.py'),
                                                          'recurrent_lab.papers.associative_recall.recall_problem': ( 'papers/recurrent/associative_recall.html#recall_problem',
