@@ -16,8 +16,7 @@ import optax
 from jax import lax, random
 from jaxtyping import Array, Float, Int, Key
 
-from ..models import (
-    GRU, LRU, LSTM, MLSTM, RGLRU, S5, DeltaNet, GatedMLP, Linear, LocalAttention, Mamba2, MinGRU, MinLSTM, RMSNorm)
+from ..models import (GRU, LRU, LSTM, MLSTM, RGLRU, S5, DeltaNet, GatedMLP, Linear, LocalAttention, Mamba2, MinGRU, MinLSTM, RMSNorm)
 from ..models.linear_attention import decayed_attention_step, delta_rule_step
 from ..probes import recall_bounds
 from ..tasks import multi_query_recall as mqar
@@ -30,7 +29,6 @@ __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'MatrixMemory', 'layer_of', '
 
 # %% ../../nbs/papers/recurrent/associative_recall.ipynb #7ed18443
 from dataclasses import dataclass
-
 
 @dataclass(frozen=True)
 class Config:
@@ -48,20 +46,15 @@ class Config:
 
 LAPTOP = dict(rates=(1e-3, 3e-3, 1e-2, 2e-2, 4e-2), pairs=8, keys=16, values=8, width=32, batch=16, steps=400, test=1000,
               layers=("attention", "matrix 4", "matrix 8", "GRU 16", "GRU 64", "Mamba-2 8", "LRU 16"), more_pairs=(4, 16, 64))
-DESKTOP = dict(LAPTOP, pairs=16, keys=32, batch=32, steps=3000, layers=(
-    "attention", "matrix 4", "matrix 8", "matrix 16", "GRU 16", "GRU 64", "GRU 256", "Mamba-2 8", "Mamba-2 16", "LRU 16", "LRU 128",
+DESKTOP = dict(LAPTOP, pairs=16, keys=32, batch=32, steps=3000, layers=("attention", "matrix 4", "matrix 8", "matrix 16", "GRU 16", "GRU 64", "GRU 256", "Mamba-2 8", "Mamba-2 16", "LRU 16", "LRU 128",
     "minGRU 64", "minGRU 256", "minLSTM 256", "LSTM 128", "RG-LRU", "S5 64", "DeltaNet 8", "Gated DeltaNet 8", "mLSTM 8"))
-QUICK = dict(LAPTOP, seeds=2, rates=(1e-2, 2e-2), steps=60, test=200, layers=("matrix 4",), rounded=("matrix 4",), draws=2000,
-             loads=(4, 8, 16, 32), more_pairs=(4, 16))
+QUICK = dict(LAPTOP, seeds=2, rates=(1e-2, 2e-2), steps=60, test=200, layers=("matrix 4",), rounded=("matrix 4",), draws=2000, loads=(4, 8, 16, 32), more_pairs=(4, 16))
 
 # %% ../../nbs/papers/recurrent/associative_recall.ipynb #6799a922
 class MatrixMemory(eqx.Module):
     "Linear attention, or the delta rule where `corrects` is true: a step at a time, (width,) and S → (size,) and S."
-    proj_in: Linear
-    input_gate: Linear
-    norm: RMSNorm
-    corrects: Array
-    size: int = eqx.field(static=True)
+    proj_in: Linear; input_gate: Linear; norm: RMSNorm
+    corrects: Array; size: int = eqx.field(static=True)
 
     def __init__(self, width: int, size: int, corrects=True, *, key: Key[Array, ""]):
         k_in, k_gate = random.split(key)
@@ -76,8 +69,7 @@ class MatrixMemory(eqx.Module):
     def step(self, x_t: Float[Array, "W"], S: Float[Array, "K V"]) -> tuple[Array, Array]:
         "One step of one rule or the other, as the library has them."
         unit = lambda a: a * lax.rsqrt(jnp.square(a).sum() + 1e-6)
-        q, k, v = jnp.split(self.proj_in(x_t), 3)
-        q, k, beta = unit(q), unit(k), jax.nn.sigmoid(self.input_gate(x_t))[0]
+        q, k, v = jnp.split(self.proj_in(x_t), 3); q, k, beta = unit(q), unit(k), jax.nn.sigmoid(self.input_gate(x_t))[0]
         _, summed = decayed_attention_step(q, k, beta * v, 0.0, S)
         _, corrected = delta_rule_step(q, k, v, beta, 0.0, S)
         S = jnp.where(self.corrects, corrected, summed)
@@ -91,21 +83,14 @@ def layer_of(name: str, width: int, context: int, corrects=True):
     square = lambda layer, **options: partial(layer, width, 1, n, n, **options)
     sized = lambda layer: partial(layer, width, n)
     return {"attention": partial(LocalAttention, width, 1, context - 1), "matrix": partial(MatrixMemory, width, n, corrects),
-            "GRU": sized(GRU), "LSTM": sized(LSTM), "minGRU": sized(MinGRU), "minLSTM": sized(MinLSTM),
-            "RG-LRU": partial(RGLRU, width, blocks=4), "LRU": partial(LRU, width, n, r_min=0.9, r_max=0.999), "S5": sized(S5),
-            "Mamba-2": square(Mamba2), "DeltaNet": square(DeltaNet), "Gated DeltaNet": square(DeltaNet, gated=True),
-            "mLSTM": square(MLSTM)}[kind]
+            "GRU": sized(GRU), "LSTM": sized(LSTM), "minGRU": sized(MinGRU), "minLSTM": sized(MinLSTM), "RG-LRU": partial(RGLRU, width, blocks=4), "LRU": partial(LRU, width, n, r_min=0.9, r_max=0.999), "S5": sized(S5),
+            "Mamba-2": square(Mamba2), "DeltaNet": square(DeltaNet), "Gated DeltaNet": square(DeltaNet, gated=True), "mLSTM": square(MLSTM)}[kind]
 
 
 class Recaller(eqx.Module):
     "Steps of a key and a value (T, 2) → scores of the values (T, V) and the state, through one layer."
-    keys: Float[Array, "K W"]
-    values: Float[Array, "V+1 W"]
-    layer: eqx.Module
-    mix: Linear
-    mlp: GatedMLP
-    norms: list[RMSNorm]
-    readout: Linear
+    keys: Float[Array, "K W"]; values: Float[Array, "V+1 W"]; layer: eqx.Module
+    mix: Linear; mlp: GatedMLP; norms: list[RMSNorm]; readout: Linear
 
     def __init__(self, keys: int, values: int, width: int, make_layer, *, key: Key[Array, ""]):
         k_keys, k_values, k_layer, k_mix, k_mlp, k_out = random.split(key, 6)
@@ -145,8 +130,7 @@ def recall_problem(cfg: Config, name: str) -> Problem:
         return optax.adam(lambda count: hyper["lr"] * schedule(count))
 
     schedule = optax.warmup_cosine_decay_schedule(0.0, 1.0, cfg.steps // 10, cfg.steps)
-    return Problem(make, supervised(lambda key: examples(cfg, cfg.batch, key=key), forward=answers), optimizer,
-                   tested(examples(cfg, cfg.test, key=random.key(99)), {"accuracy": accuracy}, forward=answers))
+    return Problem(make, supervised(lambda key: examples(cfg, cfg.batch, key=key), forward=answers), optimizer, tested(examples(cfg, cfg.test, key=random.key(99)), {"accuracy": accuracy}, forward=answers))
 
 
 def rules_of(name: str) -> list[float]:
@@ -197,8 +181,7 @@ def cut_down_table(cfg: Config, model: Recaller, cases: list[tuple[int, int]], n
     of_case = jax.vmap(lambda m, r, levels: cut_down_accuracy(m, x, y, r, levels), (None, 0, 0))
     r, levels = map(jnp.array, zip(*cases))
     shares = np.asarray(eqx.filter_jit(eqx.filter_vmap(of_case, in_axes=(eqx.if_array(0), None, None)))(model, r, levels))
-    rows = [{"layer": name, "seed": seed, "numbers": r, "levels": L, "bits": r * math.log2(L), "right": one.mean(),
-             "error": one.std() / math.sqrt(len(one)), "bound": recall_bounds.counting_bound(L**r, cfg.pairs, cfg.values),
+    rows = [{"layer": name, "seed": seed, "numbers": r, "levels": L, "bits": r * math.log2(L), "right": one.mean(), "error": one.std() / math.sqrt(len(one)), "bound": recall_bounds.counting_bound(L**r, cfg.pairs, cfg.values),
              "stored": recall_bounds.stored_exactly(L**r, cfg.pairs, cfg.values)}
             for seed, by_case in enumerate(shares) for (r, L), one in zip(cases, by_case)]
     return pd.DataFrame(rows)
@@ -216,8 +199,7 @@ def write(k: Float[np.ndarray, "n D d"], v: Float[np.ndarray, "n D V"], corrects
 def random_memory(cfg: Config, pairs: int, corrects: bool, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     "Squared errors and whether the answer is right, each (draws, D), of memories with random keys."
     rng = np.random.default_rng(seed)
-    k = rng.standard_normal((cfg.draws, pairs, cfg.dim))
-    k /= np.linalg.norm(k, axis=-1, keepdims=True)
+    k = rng.standard_normal((cfg.draws, pairs, cfg.dim)); k /= np.linalg.norm(k, axis=-1, keepdims=True)
     v = np.eye(cfg.values)[rng.integers(0, cfg.values, (cfg.draws, pairs))]
     if corrects: v = (v - 1 / cfg.values) / math.sqrt(1 - 1 / cfg.values)
     y = np.einsum("nid,ndv->niv", k, write(k, v, corrects))
@@ -226,8 +208,7 @@ def random_memory(cfg: Config, pairs: int, corrects: bool, seed: int = 0) -> tup
 # %% ../../nbs/papers/recurrent/associative_recall.ipynb #6932f44a
 def most_frequent(pairs: int, values: int) -> float:
     "The expected share of the most frequent value among `pairs` uniform draws from `values`."
-    D, V = pairs, values
-    expected = 0.0
+    D, V = pairs, values; expected = 0.0
     for m in range(D):                                                          # E max = Σ P(max > m)
         power = np.array([1.0])
         for _ in range(V): power = np.convolve(power, [1 / math.factorial(i) for i in range(m + 1)])[:D + 1]
@@ -262,6 +243,5 @@ def draw_memory(dim: int = 16, pairs: int = 32):
             known = recall_bounds.delta_errors(pairs, dim) if corrects else np.full(pairs, recall_bounds.sum_error(pairs, dim))
             ax.plot(range(1, pairs + 1), known, color=colour, label="delta rule" if corrects else "sum")
             ax.plot(range(1, pairs + 1), random_memory(cfg, pairs, corrects)[0].mean(0), ".", color=colour)
-        ax.set(ylim=(0, None))
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        ax.set(ylim=(0, None)); ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax.figure
