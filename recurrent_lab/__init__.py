@@ -34,6 +34,7 @@ Modules:
 - `recurrent_lab.probes.margin`: Normalised margins of homogeneous nets, and the largest possible ones for three algebraic tasks (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.probes.memory`: Inputs of a diagonal linear recurrence reconstructed from its last state: Vandermonde matrices and their condition (Orvieto et al. 2023, arXiv 2307.11888).
 - `recurrent_lab.probes.parity_gradient`: The gradient of a neuron on a sparse parity, exactly: coefficients of majority, and their Fourier gap (Barak et al. 2022, arXiv 2207.08799).
+- `recurrent_lab.probes.recall_bounds`: What a state of so many bits, and a matrix of so many numbers, can answer of D stored pairs: the counting bound, and the interference of random keys under the additive and the delta rule.
 - `recurrent_lab.probes.separators`: Linear separators of maximal margin in the ℓ2 and the ℓ∞ norm, with the dual bound that proves it (Soudry et al. 2017, arXiv 1710.10345; Gunasekar et al. 2018, arXiv 1802.08246).
 - `recurrent_lab.probes.spectrum`: Fourier spectra of neurons' weights: modulo p, on the cube, and on any finite group (Nanda et al. 2023, arXiv 2301.05217; Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.tasks.biographies`: Synthetic biographies, for learning facts by heart: people, attributes, values, phrased at random (Zucchet et al. 2025, arXiv 2503.21676).

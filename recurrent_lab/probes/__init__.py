@@ -21,6 +21,7 @@ from . import (
     parity_gradient,
     performance_profile,
     random_features,
+    recall_bounds,
     regression_bounds,
     run_variance,
     separators,

@@ -13,6 +13,7 @@ from . import (
     lra,
     matrix_sensing,
     modular,
+    multi_query_recall,
     parity,
     permutations,
     recall,
