@@ -28,6 +28,7 @@ Modules:
 - `recurrent_lab.models.sequence`: Residual blocks around any recurrent layer, the deep sequence model made of them, and its optimizer (Orvieto et al. 2023, arXiv 2303.06349, appendix D).
 - `recurrent_lab.models.state_space`: S4D and S5: diagonal linear systems in continuous time, discretised with a learned step and started from HiPPO (Gu et al. 2022, arXiv 2206.11893; Smith et al. 2023, arXiv 2208.04933).
 - `recurrent_lab.models.transformer`: The Transformer to compare with: Griffin's blocks with global multi-query attention (De et al. 2024, arXiv 2402.19427).
+- `recurrent_lab.models.word_trackers`: Weights with which a complex gated recurrence counts modulo p, two of them follow the symmetries of a polygon, and one DeltaNet follows n things that are swapped (after Grazzi et al. 2024, arXiv 2411.12537).
 - `recurrent_lab.probes.certificates`: Nets of the largest normalised margin, written down: modular addition, finite groups, parities (Morwani et al. 2023, arXiv 2311.07568).
 - `recurrent_lab.probes.gradient_flow`: Vanishing and exploding gradients in an RNN: norms back through time, Jacobians and their bound, the regulariser Ω (Pascanu et al. 2013, arXiv 1211.5063).
 - `recurrent_lab.probes.linear_regression`: The expected risk of SGD, momentum, averaging and Schedule-Free on Gaussian linear regression, by an exact recursion (Meterez et al. 2025, arXiv 2506.15535).
@@ -44,6 +45,7 @@ Modules:
 - `recurrent_lab.tasks.parity`: Sparse parity: the product of k of n bits, with fresh points or from a fixed sample (Barak et al. 2022, arXiv 2207.08799).
 - `recurrent_lab.tasks.permutations`: Permutations of n things: all of them in order, rank, composition, inverse, sign and cycle type.
 - `recurrent_lab.tasks.representations`: Real irreducible representations and characters of a finite group, computed from its multiplication table.
+- `recurrent_lab.tasks.word_problem`: Words over a finite group, and after every letter the product so far: what a model must do to track a state (Merrill et al. 2024, arXiv 2404.08819; Grazzi et al. 2024, arXiv 2411.12537).
 - `recurrent_lab.tasks.xor_clusters`: XOR of four Gaussian clusters in high dimension, with label noise (Xu et al. 2023, arXiv 2310.02541)."""
 
 __version__ = "0.1.0"

@@ -1,5 +1,5 @@
 """What learns: Equinox modules for one unbatched sequence; `jax.vmap` makes the batch."""
-from . import random_attention, random_weights
+from . import random_attention, random_weights, word_trackers
 from .algebra import *
 from .attention import *
 from .delta_net import *

@@ -24,5 +24,6 @@ from . import (
     sparse_modular,
     temporal_order,
     text,
+    word_problem,
     xor_clusters,
 )
