@@ -62,7 +62,8 @@ class EncoderBlock(eqx.Module):
 
 class Encoder(eqx.Module):
     """(T, inputs) → (classes,), or → (T, inputs) by `denoise`. `make_mixer(key=...)` makes the layer of a block,
-    called as `y, _ = mixer(x)`; `places`: so many learned vectors are added to the tokens, for sequences of that length; 0: none."""
+    called as `y, _ = mixer(x)`; `places`: so many learned vectors are added to the tokens, for sequences of that length,
+    normal of size `place_size` at first; 0: none."""
     embed: Linear
     mask: Float[Array, " D"]
     place: Float[Array, "T D"] | None
@@ -72,10 +73,10 @@ class Encoder(eqx.Module):
     classify: Linear
 
     def __init__(self, inputs: int, classes: int, width: int, depth: int, make_mixer: Callable, *,
-                 places: int = 0, expansion: int = 2, key: Key[Array, ""]):
+                 places: int = 0, place_size: float = 0.5, expansion: int = 2, key: Key[Array, ""]):
         k_embed, k_mask, k_place, k_rebuild, k_classify, *keys = random.split(key, 5 + 2 * depth)
         self.embed, self.mask = Linear(inputs, width, key=k_embed), 0.5 * random.normal(k_mask, (width,))
-        self.place = 0.5 * random.normal(k_place, (places, width)) if places else None
+        self.place = place_size * random.normal(k_place, (places, width)) if places else None
         self.blocks = [EncoderBlock(make_mixer(key=k_mix), width, expansion * width, key=k_block)
                        for k_mix, k_block in zip(keys[::2], keys[1::2])]
         self.norm = RMSNorm(width)
@@ -97,15 +98,17 @@ class Encoder(eqx.Module):
         return self.classify(self.states(x).mean(0))
 
 # %% ../../nbs/models/encoder.ipynb #e90f3295
-def leak(model: Encoder, x: Float[Array, "B T inputs"], hidden: Bool[Array, "B T"]) -> float:
+@eqx.filter_jit
+def leak(model: Encoder, x: Float[Array, "B T inputs"], hidden: Bool[Array, "B T"]) -> Float[Array, ""]:
     "By how much outputs change with what stands at hidden tokens: the largest difference or derivative."
     outputs = lambda x: jax.vmap(model.denoise)(x, hidden)
     slope = jax.grad(lambda x: (outputs(x) ** 2).sum())(x)
     change = outputs(x) - outputs(jnp.where(hidden[..., None], 100.0, x))
-    return float(jnp.maximum(jnp.abs(change).max(), jnp.abs(slope * hidden[..., None]).max()))
+    return jnp.maximum(jnp.abs(change).max(), jnp.abs(slope * hidden[..., None]).max())
 
 
-def disorder(model: Encoder, x: Float[Array, "T inputs"], order: Int[Array, " T"]) -> float:
+@eqx.filter_jit
+def disorder(model: Encoder, x: Float[Array, "T inputs"], order: Int[Array, " T"]) -> Float[Array, ""]:
     "How far the states of permuted tokens are from the permuted states, relative to their size."
     z = model.states(x)
-    return float(jnp.abs(z[order] - model.states(x[order])).max() / jnp.abs(z).max())
+    return jnp.abs(z[order] - model.states(x[order])).max() / jnp.abs(z).max()
