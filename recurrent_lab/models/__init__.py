@@ -6,6 +6,7 @@ from .delta_net import *
 from .dense import *
 from .elimination_cell import ConvCell, gf2_cell, table_cell
 from .emulation import *
+from .encoder import BidirectionalAttention, Encoder, EncoderBlock
 from .gated_rnn import *
 from ._generate import *
 from .griffin import *

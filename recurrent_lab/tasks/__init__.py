@@ -4,6 +4,7 @@ from . import (
     binary_permutations,
     biographies,
     corpus,
+    denoising,
     digits,
     gf2,
     groups,
