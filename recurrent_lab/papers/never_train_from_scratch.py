@@ -43,7 +43,7 @@ class Config:
 
 SMALL = dict(width=32, depth=2, state_size=32, labels=400)
 LAPTOP = dict(SMALL, seeds=4, patch=2, denoise=1500, steps=400, every=100, rates=(1e-3, 3e-3, 1e-2))
-DESKTOP = dict(SMALL, denoise=10_000, steps=1000, rates=(1e-3, 3e-3))
+DESKTOP = dict(SMALL, patch=2, denoise=10_000, steps=1000, rates=(1e-3, 3e-3, 1e-2))
 QUICK = dict(LAPTOP, seeds=2, kinds=("Transformer",), sizes=(0.02,), depth=1, labels=100, denoise=150, steps=50, every=25, rates=(3e-3,))
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #8e9de1ee
