@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .declaration import say
-from ..training.progress import Seen, listening
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from recurrent_lab.training import Population, Problem, Process
+    from recurrent_lab.training.progress import Seen
     from recurrent_lab.training.variants import Variants
 
 # %% auto #0
@@ -155,6 +155,7 @@ def following(tracker: str, study: str, part: str, trainings: Mapping[str, Train
         return
     sender = Sender({"tensorboard": TensorBoard, "trackio": Trackio}[tracker](study, part, folder), part, trainings)
     try:
+        from recurrent_lab.training.progress import listening
         with listening(sender): yield sender.rest
     finally:
         sender.close()
