@@ -14,7 +14,7 @@ from jax import lax, random
 from jaxtyping import Array, Float, Key
 
 # %% auto #0
-__all__ = ['Gaussian', 'PVRNN', 'kl', 'Path', 'unroll', 'generate', 'terms', 'log_growth']
+__all__ = ['Gaussian', 'PVRNN', 'kl', 'Path', 'unroll', 'roll_out', 'terms', 'log_growth']
 
 # %% ../../nbs/models/pv_rnn.ipynb #ac16a8dd
 class Gaussian(NamedTuple):
@@ -87,7 +87,7 @@ def unroll(model: PVRNN, A: Float[Array, "T 2 k"], noise: Float[Array, "T k"]) -
     return lax.scan(step, model.init_state(), (A, noise))[1]
 
 
-def generate(model: PVRNN, noise: Float[Array, "T k"]) -> Float[Array, "T m"]:
+def roll_out(model: PVRNN, noise: Float[Array, "T k"]) -> Float[Array, "T m"]:
     "Outputs of a sequence from the prior; noise of zero gives the mean dynamics."
     return unroll(model, jnp.zeros((len(noise), 2, noise.shape[1])), noise).outputs
 

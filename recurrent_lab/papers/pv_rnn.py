@@ -13,7 +13,7 @@ import optax
 from jax import random
 from jaxtyping import Array, Float, Int, Key
 
-from ..models.pv_rnn import PVRNN, generate, log_growth, terms, unroll
+from ..models.pv_rnn import PVRNN, log_growth, roll_out, terms, unroll
 from ..training import Problem
 
 # %% auto #0
@@ -107,10 +107,10 @@ def written(cfg: Config, models: PVRNN, quiet: bool = False) -> Float[np.ndarray
     "Logits of what each of the stacked networks writes; `quiet`: with the noise off after the first step."
     noise = random.normal(random.key(1), (cfg.paths, cfg.horizon, cfg.latents))
     noise = noise.at[:, 1:].multiply(1 - quiet)
-    return np.asarray(_generate(models, noise)[..., 0])
+    return np.asarray(_roll_out(models, noise)[..., 0])
 
 
-_generate = eqx.filter_jit(eqx.filter_vmap(eqx.filter_vmap(generate, in_axes=(None, 0)), in_axes=(eqx.if_array(0), None)))
+_roll_out = eqx.filter_jit(eqx.filter_vmap(eqx.filter_vmap(roll_out, in_axes=(None, 0)), in_axes=(eqx.if_array(0), None)))
 
 
 def drawn(logits: np.ndarray) -> np.ndarray:
