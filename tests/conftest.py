@@ -19,6 +19,11 @@ WHOLE = "test_house.py", "test_site.py", "test_jupyterlab.py", "test_new.py", "t
 QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
 
 
+def simulated(devices):
+    "XLA's flags for a process that compiles as quickly, and sees so many devices."
+    return f"{QUICK_XLA} --xla_force_host_platform_device_count={devices}"
+
+
 def pytest_configure():
     "Tests compile, and hardly run: XLA without what takes it long, in this process. What a test starts has its own flags."
     if "PYTEST_XDIST_WORKER" in os.environ: os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")    # workers share the cores, its threads would wait

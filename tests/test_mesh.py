@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from conftest import QUICK_XLA
+from conftest import simulated
 from jax.sharding import AxisType
 
 from recurrent_lab.training.mesh import auto_mesh, copied, place
@@ -19,9 +19,8 @@ CASES = Path(__file__).with_name("mesh_cases.py")
 
 
 def started(devices, *case):
-    flags = f"{QUICK_XLA} --xla_force_host_platform_device_count={devices}"
     return subprocess.Popen([sys.executable, CASES, *case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env=os.environ | {"XLA_FLAGS": flags})
+                            env=os.environ | {"XLA_FLAGS": simulated(devices)})
 
 
 def ended(process):

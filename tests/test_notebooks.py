@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import QUICK_XLA
+from conftest import simulated
 
 from recurrent_lab.runner.execute import cores
 from recurrent_lab.runner.run import execute
@@ -24,7 +24,7 @@ BESIDE = 1.5 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1 else 1.0
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: str(p.relative_to(NBS)))
 def test_notebook_runs(notebook, tmp_path, record_property, monkeypatch):
     if notebook.relative_to(NBS).parts[0] not in ("papers", "benchmarks"):       # the library's compile, and hardly compute
-        monkeypatch.setenv("XLA_FLAGS", f"{QUICK_XLA} --xla_force_host_platform_device_count={cores()}")
+        monkeypatch.setenv("XLA_FLAGS", simulated(cores()))
     made = claims.shown(execute(notebook, scale="quick", runs=tmp_path, progress="none", timeout=900))
     if made:
         took = made[-1]["run"].get("cpu_seconds", 0)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import QUICK_XLA
+from conftest import simulated
 
 # name: how it is made. The bases of `soap` are those of factors with full rank: eigh's choice for the others differs with the order of sums
 OPTIMIZERS = {
@@ -86,7 +86,7 @@ for name, made in json.load(sys.stdin).items():
 @pytest.fixture(scope="module")
 def eight_devices():
     "What each optimizer says of itself, by name and kind of mesh; the number of devices is fixed when jax starts."
-    env = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count=8 {QUICK_XLA}", "JAX_PLATFORMS": "cpu"}
+    env = os.environ | {"XLA_FLAGS": simulated(8), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(OPTIMIZERS), env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {(name, kind): says for name, kind, says in map(json.loads, done.stdout.splitlines())}

@@ -368,11 +368,10 @@ def test_integers_that_would_wrap_are_refused():
 
 def test_several_devices_give_the_numbers_of_one(tmp_path):
     "In processes of their own: how many devices there are is settled when JAX starts."
-    from conftest import QUICK_XLA
+    from conftest import simulated
     told = []
     for devices in (1, 2, 8):
-        flags = f"{QUICK_XLA} --xla_force_host_platform_device_count={devices}"
-        environment = os.environ | {"XLA_FLAGS": flags, "RECURRENT_LAB_PROGRESS": "none"}
+        environment = os.environ | {"XLA_FLAGS": simulated(devices), "RECURRENT_LAB_PROGRESS": "none"}
         done = subprocess.run([sys.executable, __file__, "devices", tmp_path / f"{devices}.npz"], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         told.append(json.loads(done.stdout))
