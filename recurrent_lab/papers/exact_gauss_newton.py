@@ -43,7 +43,7 @@ class Config:
 
 
 LAPTOP = dict(seeds=8, chains=1000, steps=400, units=10, digits_batch=10, digits_steps=400)
-QUICK = dict(LAPTOP, seeds=5, chains=400, sizes=(1, 10), learning_rates=(1.0,), conditions=(1.0, 100.0), steps=50,
+QUICK = dict(LAPTOP, seeds=5, chains=250, sizes=(1, 10), learning_rates=(1.0,), conditions=(1.0, 100.0), steps=50,
              tasks=("student",), optimizers=("Gauss-Newton",), dampings=(0.1,), newton=(0.3,))
 
 # %% ../../nbs/papers/optimizers/exact_gauss_newton.ipynb #4e9abc75

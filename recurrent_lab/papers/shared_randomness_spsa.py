@@ -40,7 +40,7 @@ class Config:
 
 LAPTOP = dict(seeds=6, chains=50, floor_steps=400, digit_steps=300, rates=(0.01, 0.03, 0.1), units=(0.01, 0.05, 0.5, 2.0, 5.0))
 QUICK = dict(LAPTOP, seeds=4, machines=(4,), digit_machines=(4,), rates=(0.01,), units=(0.01, 0.05, 2.0), protocol_steps=12,
-             floor_steps=300, digit_steps=200)
+             floor_steps=300, digit_steps=120)
 
 # %% ../../nbs/papers/optimizers/shared_randomness_spsa.ipynb #0fd22ea9
 def softmax_loss(params: PyTree, batch: tuple[Array, Array]) -> Array:
@@ -74,18 +74,18 @@ def replay(log: list, params: PyTree) -> PyTree:
 
 def protocol(cfg: Config, reorder: bool = False) -> list[PyTree]:
     "The weights of the three machines that are there at the end."
-    start, data = {"w": jnp.zeros((64, 10)), "b": jnp.zeros(10)}, images()
+    start, data = {"w": jnp.zeros((64, 10)), "b": jnp.zeros(10)}, jax.device_get(images())
     replicas, log = dict.fromkeys((0, 1, 2), start), []
     for t in range(cfg.protocol_steps):
         if t == cfg.protocol_steps // 3: del replicas[1]
         if t == 2 * cfg.protocol_steps // 3: replicas[7] = replay(log, start)
-        ids, key = jnp.array(sorted(replicas)), jax.random.fold_in(jax.random.key(0), t)
+        ids, key = np.array(sorted(replicas)), jax.random.fold_in(jax.random.key(0), t)
         batches = [jax.tree.map(lambda a, i=i: a[i * 150:i * 150 + 150], data) for i in replicas]
         found = [measure(replicas[i], batch, k) for i, batch, k in zip(sorted(replicas), batches, machine_keys(ids, key=key))]
-        log.append((ids, jnp.stack(found), key))
+        log.append((ids, np.stack(found), key))
         for n, i in enumerate(sorted(replicas)):
             shift = -n if reorder else 0
-            replicas[i] = follow(replicas[i], jnp.roll(ids, shift), jnp.roll(log[-1][1], shift), key)
+            replicas[i] = follow(replicas[i], np.roll(ids, shift), np.roll(log[-1][1], shift), key)
     return list(replicas.values())
 
 
