@@ -4472,8 +4472,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'recurrent_lab/study/settings.py'),
                                               'recurrent_lab.study.settings.lab_root': ( 'study/settings.html#lab_root',
                                                                                          'recurrent_lab/study/settings.py'),
-                                              'recurrent_lab.study.settings.named': ( 'study/settings.html#named',
-                                                                                      'recurrent_lab/study/settings.py'),
                                               'recurrent_lab.study.settings.once': ( 'study/settings.html#once',
                                                                                      'recurrent_lab/study/settings.py'),
                                               'recurrent_lab.study.settings.quoted': ( 'study/settings.html#quoted',

@@ -154,6 +154,23 @@ def test_any_settings_file_gives_settings_or_one_line(lab, capsys):
         assert (status, err) == (0, "") or status == 2 and one_line(err, "settings.ini" if b"[lab" in text and b"\0" not in text else ""), (text, err)
 
 
+def test_any_words_are_a_command_or_one_line(lab, capsys, monkeypatch):
+    "Words of the commands and words of nobody, in any order; those that would start something large (lab, init into a new folder) are left out."
+    chance, before = random.Random(SEED), files(lab)
+    monkeypatch.setattr(runner, "run", lambda p, show: p.folder)
+    options = ["--scale", "quick", "--scale=huge", "--seeds", "3", "--seeds=-1", "--set", "flips=3", "side=\udcff", "bias", "--json", "--family", "random", "--track", "--cluster",
+               "--cluster=local:0", "tcp://x:1", "slurm:", "--track=none", "coin", "dice", "coyn", "", "-", "--", "--fam", "bash", "fish", "/dev/null/x", ".", "a" * 5000, "\udcff", "\0", "─", "=", "-1"]
+    for _ in range(4 * CASES):
+        words = [chance.choice(["list", "run", "claims", "settings", "publish", "new", "index", "init", "completion", "lst", ""])]
+        words += chance.choices(options, k=chance.randint(0, 4))
+        if words[0] == "init" and not {"", ".", "/dev/null/x"} & set(words): continue
+        try: status = main(words)
+        except SystemExit as end: raise AssertionError(words) from end
+        out, err = capsys.readouterr()
+        assert status in (0, 1, 2) and (err == "" if status == 0 else one_line(err)) and len(err) < 500, (words, status, err[:600])
+    assert files(lab) == before
+
+
 # ---- damage
 
 def damaged(content: bytes, chance: random.Random) -> bytes:

@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PLACES', 'PREFIX', 'unknown', 'quoted', 'named', 'from_extra',
+__all__ = ['SCALES', 'PACKAGE', 'SECTIONS', 'CHOICES', 'DEFAULTS', 'PLACES', 'PREFIX', 'unknown', 'quoted', 'from_extra',
            'lab_root', 'is_ours', 'from_file', 'from_environment', 'once', 'countable', 'checked', 'Settings',
            'settings', 'writable']
 
@@ -52,10 +52,6 @@ def quoted(given: object) -> str:
     except (ValueError, RecursionError):                   # an integer of 5,000 digits, a list 1,000 deep
         return "what is too large to be shown"
     return text if len(text) <= 80 else f"{text[:60]}...' ({len(text) - 2} characters)"
-
-def named(path: Path) -> str:
-    """A path as a message names it: whole, unless it is longer than any that is typed."""
-    return str(path) if len(str(path)) <= 160 else quoted(path)
 
 @contextmanager
 def from_extra(name: str):
@@ -229,13 +225,13 @@ def writable(folder: Path, make: bool = True) -> Path:
     ValueError if it cannot be made or written to."""
     there = next(f for f in (folder, *folder.parents) if os.path.lexists(f))
     reason = ("" if there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-              else f"{named(there)} is not a folder one may write to")
+              else f"{there} is not a folder one may write to")
     try:
         if make and not reason:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         reason = str(e.strerror)
     if reason:
-        raise ValueError(f"cannot write to the folder {named(folder)}: {reason}; "
+        raise ValueError(f"cannot write to the folder {folder}: {reason}; "
                          "set `runs` to one that can be written")
     return folder
