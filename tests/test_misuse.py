@@ -476,6 +476,23 @@ def test_a_folder_that_is_gone_is_one_line(lab, capsys, monkeypatch):
     os.chdir(lab)
 
 
+INTERRUPTED = """\
+import sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]: raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+from recurrent_lab.runner.cli import main
+sys.exit(main(["list"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["recurrent_lab.runner.explain", "recurrent_lab.study.rules", "recurrent_lab.runner.overview"])
+def test_ctrl_c_while_it_is_imported_is_130_too(lab, module):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "recurrent-lab: interrupted\n")
+
+
 def test_ctrl_c_is_130_wherever_it_comes(lab, capsys, monkeypatch):
     def interrupted(*_, **__): raise KeyboardInterrupt
     monkeypatch.setattr("recurrent_lab.runner.overview.print_studies", interrupted)
