@@ -243,6 +243,14 @@ def test_the_reading_order_names_every_page():
     assert sorted(reading_order(ROOT)) == sorted(pages) and (ROOT / "nbs/_quarto.yml").is_symlink()
 
 
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("papers", "benchmarks", "start", "optimizers")])    # theirs is made by a cell
+def test_each_room_has_a_table_of_what_is_in_it(room):
+    page = ROOT / "nbs" / room / f"{ {'study': 'study', 'runner': 'cli', 'site': 'pages'}.get(room, 'overview') }.ipynb"
+    text = "\n".join(source(c) for c in cells(page, "markdown"))
+    lacks = [p.name for p in (ROOT / "nbs" / room).glob("*.ipynb") if p != page and f"]({p.name})" not in text]
+    assert "\n|---|" in text and not lacks, f"{name(page)} has no line for {lacks}"
+
+
 @pytest.mark.parametrize("path", [p for p in sorted((ROOT / "recurrent_lab").rglob("*.py")) if p.name not in ("__init__.py", "_modidx.py")], ids=name)
 def test_modules_use_what_they_import(path):
     text = path.read_text()

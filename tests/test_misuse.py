@@ -133,8 +133,9 @@ def test_any_text_in_the_environment_gives_settings_or_one_line(lab, capsys, mon
     chance = random.Random(SEED)
     pieces = ["quick", "~nosuchuser/x", "~", "/", "..", "[", "{", '{"flips": 1}', '{"flips": NaN}', '{"a": 1, "a": 2}', "[[1, 2]]", "\udcff", "─", "1e9", "-1",
               "a" * 5000, "[" * 100_000, "settings.ini/below", "/dev/null/x", "null", "3", "\n", " "]
-    for _ in range(2 * CASES):
-        name, value = chance.choice(["SCALE", "DATA", "RUNS", "SEEDS", "DEVICE", "PROGRESS", "FIGURE_FORMAT", "SET"]), "".join(chance.choices(pieces, k=chance.randint(1, 2)))
+    names = "SCALE", "DATA", "RUNS", "SEEDS", "DEVICE", "PROGRESS", "FIGURE_FORMAT", "SET"
+    drawn = [(chance.choice(names), "".join(chance.choices(pieces, k=chance.randint(1, 2)))) for _ in range(2 * CASES)]
+    for name, value in [("RUNS", "/dev/null/x" + "a" * 5000), *drawn]:          # the first was found by a larger campaign
         with monkeypatch.context() as patch:
             patch.setenv(f"RECURRENT_LAB_{name}", value)
             status = main(["settings"])
@@ -151,6 +152,23 @@ def test_any_settings_file_gives_settings_or_one_line(lab, capsys):
         status = main(["settings"])
         err = capsys.readouterr().err
         assert (status, err) == (0, "") or status == 2 and one_line(err, "settings.ini" if b"[lab" in text and b"\0" not in text else ""), (text, err)
+
+
+def test_any_words_are_a_command_or_one_line(lab, capsys, monkeypatch):
+    "Words of the commands and words of nobody, in any order; those that would start something large (lab, init into a new folder) are left out."
+    chance, before = random.Random(SEED), files(lab)
+    monkeypatch.setattr(runner, "run", lambda p, show: p.folder)
+    options = ["--scale", "quick", "--scale=huge", "--seeds", "3", "--seeds=-1", "--set", "flips=3", "side=\udcff", "bias", "--json", "--family", "random", "--track", "--cluster",
+               "--cluster=local:0", "tcp://x:1", "slurm:", "--track=none", "coin", "dice", "coyn", "", "-", "--", "--fam", "bash", "fish", "/dev/null/x", ".", "a" * 5000, "\udcff", "\0", "─", "=", "-1"]
+    for _ in range(4 * CASES):
+        words = [chance.choice(["list", "run", "claims", "settings", "publish", "new", "index", "init", "completion", "lst", ""])]
+        words += chance.choices(options, k=chance.randint(0, 4))
+        if words[0] == "init" and not {"", ".", "/dev/null/x"} & set(words): continue
+        try: status = main(words)
+        except SystemExit as end: raise AssertionError(words) from end
+        out, err = capsys.readouterr()
+        assert status in (0, 1, 2) and (err == "" if status == 0 else one_line(err)) and len(err) < 500, (words, status, err[:600])
+    assert files(lab) == before
 
 
 # ---- damage
@@ -456,6 +474,23 @@ def test_a_folder_that_is_gone_is_one_line(lab, capsys, monkeypatch):
     (lab / "gone").rmdir()
     assert main(["list"]) == 2 and one_line(capsys.readouterr().err, "the current folder has been deleted")
     os.chdir(lab)
+
+
+INTERRUPTED = """\
+import sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]: raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+from recurrent_lab.runner.cli import main
+sys.exit(main(["list"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["recurrent_lab.runner.explain", "recurrent_lab.study.rules", "recurrent_lab.runner.overview"])
+def test_ctrl_c_while_it_is_imported_is_130_too(lab, module):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "recurrent-lab: interrupted\n")
 
 
 def test_ctrl_c_is_130_wherever_it_comes(lab, capsys, monkeypatch):

@@ -77,6 +77,17 @@ def test_the_board_has_every_claim_of_every_study(docs):
     for claim in found: assert (ROOT / "data/recorded" / f"{claim['study']}.{claim['run']['scale']}.json").exists()
 
 
+def test_a_verdict_is_a_click_away_and_a_function_is_two(docs):
+    "From the home page: to every page; there a study's verdicts are in its head, and every public name has its place."
+    text = {name: (docs / f"{name}.html").read_text(encoding="utf-8") for name in PAGES}
+    linked = set(re.findall(r'href="([^"#]+)\.html', text["index"]))
+    assert set(PAGES) - {"index"} <= linked
+    for study in declarations(ROOT).values(): assert re.search(r'<p class="verdicts"><a href="#claims" class="verdict ', text[study.page]), study.page
+    places = {tuple(address.split(".html#")) for address in symbols.symbols(ROOT / "recurrent_lab").values() if "#" in address}
+    assert len(places) > 1_000
+    for page, anchor in places: assert f'id="{anchor}"' in text[page] and f'href="#{anchor}"' in text[page], (page, anchor)
+
+
 @pytest.mark.parametrize("change, told", [
     (lambda cells: cells[1].update(source="as @fig-nowhere shows"), "cell 2 (id b): nothing on this page is labelled @fig-nowhere"),
     (lambda cells: cells[1].update(source="![lost](lost.png)"), "cell 2 (id b): there is no papers/features/lost.png"),
@@ -274,6 +285,28 @@ def test_search_finds_a_symbol_by_keyboard(look, address):
     page.keyboard.press("Enter")
     page.wait_for_url("**/models/sequence.html#recurrence_adamw")
     assert page.locator("#recurrence_adamw").is_visible()
+
+
+def test_search_is_quick_in_five_thousand_sections(look, address):
+    page = look()
+    page.goto(address + "models/lru.html")
+    page.fill("#search", "linear")
+    page.wait_for_selector("#found a")
+    slowest = page.evaluate("""async () => {
+        while (SEARCH.length < 5000) SEARCH.push(...SEARCH.slice(0, 5000 - SEARCH.length));
+        sections = undefined;
+        await index();                                            // once, when the field is entered
+        const took = [];
+        for (const words of ["l", "li", "linear", "linear recurrence", "nothing of the kind"]) {
+            box.value = words;
+            const began = performance.now();
+            await find();
+            took.push(performance.now() - began);
+        }
+        return Math.max(...took);
+    }""")
+    print(f"{slowest:.0f} ms")
+    assert slowest < 200                                          # what is typed is answered before the next letter
 
 
 def test_the_board_filters_and_sorts(look, address):

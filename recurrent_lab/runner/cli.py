@@ -10,9 +10,13 @@ import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 
-from .explain import examples
-from ..study.declaration import say
-from ..study.settings import once, quoted, settings, unknown
+try:
+    from recurrent_lab.runner.explain import examples
+    from recurrent_lab.study.declaration import say
+    from recurrent_lab.study.settings import once, quoted, settings, unknown
+except KeyboardInterrupt:                                   # Ctrl-C before a command has begun
+    print("recurrent-lab: interrupted", file=sys.stderr)
+    raise SystemExit(130) from None
 
 # %% auto #0
 __all__ = ['COMMANDS', 'main']

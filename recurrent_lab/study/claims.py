@@ -37,7 +37,7 @@ class Claim:
     unit: str = ""
     headline: bool = False    # one of the three to five that a reader meets first
     expected: str = ""        # the verdict that the study expects; empty: none is stated for this scale
-    why: str = ""             # why it is expected, where that is not "holds"
+    why: str = ""             # why that is expected; empty where it holds, as is expected
 
     @property
     def verdict(self) -> str:
@@ -93,7 +93,8 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
           tested: bool = True) -> Claim:
     """A Claim judged by `rule` from what a notebook has at hand.
 
-    expect: the verdict expected, or one for each scale by name. ValueError on an unknown kind or verdict,
+    expect: the verdict expected, or one for each scale by name; why: why another than "holds" is expected,
+    which is dropped where it holds, as is expected. ValueError on an unknown kind or verdict,
     on an expectation other than "holds" without a `why`, and on what `rules.measured` refuses."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of claim {kind!r}; allowed: {', '.join(KINDS)}")
@@ -105,8 +106,11 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
             raise ValueError(f"a claim that is expected to be {one!r} says why: why='...'")
     found = rules.measured(measured)
     judgement = rule(found) if tested else Judgement("not tested", "", 0.0)
+    expected = expectations.get(scale, "")
+    if judgement.verdict == "holds" == (expected or "holds"):      # then `why` is of another scale, or another claim
+        why = ""
     return Claim(statement, where, kind, "" if paper is None else str(paper), found, judgement, unit,
-                 headline, expectations.get(scale, ""), why)
+                 headline, expected, why)
 
 # %% ../../nbs/study/claims.ipynb #d2b153fe
 MIME = "application/vnd.recurrent-lab.claim+json"

@@ -188,9 +188,11 @@ def study_files(root: Path) -> list[Path]:
                    and not file.parent.name.startswith(".")), key=lambda file: (file.stem, file))
 
 def say(error: Exception) -> None:
-    """Name what is wrong in one line, on stderr; where nobody reads that, nothing is said."""
+    """Name what is wrong in one line, on stderr, words as long as a page cut short;
+    where nobody reads that, nothing is said."""
+    short = lambda word: word if len(word) <= 300 else f"{word[:60]}... ({len(word)} characters)"
     try:
-        print("recurrent-lab:", *str(error).split(), file=sys.stderr, flush=True)
+        print("recurrent-lab:", *map(short, str(error).split()), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
 
