@@ -44,7 +44,7 @@ class Config:
     budgets: tuple = (1, 2, 3, 5, 7); orders: int = 200; r_max: float = 4.0
 
 
-LAPTOP = dict(seeds=4, steps=200, every=20, recurrent_width=16, images=16, windows=6, length=12)
+LAPTOP = dict(seeds=4, steps=200, recurrent_width=16, images=16, windows=4, length=12)
 QUICK = dict(LAPTOP, seeds=3, steps=100, workloads=("digits", "regression"),
              optimizers=("Adam", "Lion", "Grams"), budgets=(1, 7), orders=50)
 
