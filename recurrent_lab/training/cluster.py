@@ -5,14 +5,11 @@
 # %% ../../nbs/training/cluster.ipynb #2d1cfe3d
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import _lru_cache_wrapper, cache, lru_cache, partial
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -29,17 +26,17 @@ from . import population, variants
 from .advance import Program
 from .population import Population
 from .problem import Problem, Process, never
-from .progress import Place, bar, draw, heard, reporting
+from .progress import Place, bar, draw, heard
 from .variants import Variants
+from .worker import library_hash, pickled, share, trained_part
 
 if TYPE_CHECKING:
     from distributed import Client, Future
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'opened', 'in_turn', 'trained_part', 'program', 'Sent', 'reports',
-           'called_off', 'carried', 'crews', 'submitted', 'gathered', 'train', 'train_variants', 'trainers', 'share',
-           'connect']
+__all__ = ['parts', 'joined', 'program', 'Sent', 'reports', 'called_off', 'carried', 'crews', 'submitted', 'gathered', 'train',
+           'train_variants', 'trainers', 'connect']
 
 # %% ../../nbs/training/cluster.ipynb #3d9fff73
 def parts(runs: DataFrame, size: int) -> list[DataFrame]:
@@ -66,64 +63,6 @@ def joined(populations: list[Population], runs: DataFrame, size: int) -> Populat
     state = jax.tree.map(rows, *(one.state for one in populations))
     return Population(stack("table"), state, stack("failures"), stack("stopped"),
                       max(one.step for one in populations))
-
-# %% ../../nbs/training/cluster.ipynb #6141c06e
-@cache
-def library_hash() -> str:
-    "Twelve digits that change with any line of the library's code."
-    files = sorted(Path(population.__file__).parents[1].rglob("*.py"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
-
-
-def pickled(thing: object) -> bytes:
-    "Anything as bytes; functions and classes of a notebook go with their code."
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):
-        def reducer_override(self, obj):
-            if isinstance(obj, _lru_cache_wrapper) and obj.__module__ == "__main__":
-                return lru_cache(**obj.cache_parameters()), (obj.__wrapped__,)
-            return super().reducer_override(obj)
-
-    Pickler(file := io.BytesIO()).dump(thing)
-    return file.getvalue()
-
-
-@lru_cache(maxsize=32)
-def opened(problem: bytes):
-    """What was pickled; for all parts that a worker trains of a problem the same functions, so that JAX traces and
-    compiles them once."""
-    import cloudpickle
-    return cloudpickle.loads(problem)
-
-
-@contextmanager
-def in_turn(program: str) -> Iterator[Callable[[], None]]:
-    """Until the end, or until what is yielded is called, no other process that shares JAX's compilation cache is within
-    it for the same program: the first one compiles, the others read. Without such a folder nobody waits."""
-    folder = jax.config.jax_compilation_cache_dir or "://"
-    with ExitStack() as held:
-        if os.name == "posix" and "://" not in folder:
-            import fcntl
-            with suppress(OSError):                  # a file system without locks: several compile
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                fcntl.flock(held.enter_context(open(Path(folder) / f"{program}.lock", "w")), fcntl.LOCK_EX)
-        yield held.close
-
-
-def trained_part(code: str, problem: bytes, runs: DataFrame, checkpoint: Path | None,
-                 options: dict, topic: str) -> bytes:
-    """The population of the rows of a part, pickled, trained together; `problem` is pickled with its goal
-    and phases. What it logs is reported under `topic`. RuntimeError if this worker's library is not the
-    sender's, whose hash is `code`."""
-    if library_hash() != code:
-        raise RuntimeError(f"the worker {os.uname().nodename} has recurrent_lab {library_hash()}, "
-                           f"the sender has {code}: install the same on both")
-    name = hashlib.sha256(problem).hexdigest()[:16]
-    problem, more = opened(problem)
-    with in_turn(f"{name}-{len(runs)}") as begun, reporting(topic, begun):
-        trained = population.train(problem, runs, part=len(runs), checkpoint=checkpoint, **more, **options)
-    return pickled(trained)
 
 # %% ../../nbs/training/cluster.ipynb #b8eaff77
 def program(problem: Problem | Process, runs: DataFrame, part: int | None = None,
@@ -261,13 +200,6 @@ def trainers(where: str) -> tuple[Callable, Callable]:
     return partial(train, client), partial(train_variants, client)
 
 # %% ../../nbs/training/cluster.ipynb #92264745
-def share(workers: int) -> dict[str, str]:
-    "The environment of each of so many workers on this machine: one device, and of XLA's threads its share of the cores."
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    flags = re.sub(r"--xla_force_host_platform_device_count=\d+", "", os.environ.get("XLA_FLAGS", ""))
-    return {"XLA_FLAGS": flags.strip(), "NPROC": str(max(1, available // workers))}
-
-
 @cache
 def connect(where: str) -> Client:
     """The client of a cluster, one for this process. OSError if there is no scheduler at tcp://HOST:PORT,
