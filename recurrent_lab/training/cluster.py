@@ -207,6 +207,8 @@ def connect(where: str) -> Client:
     import dask
     from distributed import Client
     dask.config.set({"distributed.scheduler.allowed-failures": 100,
+                     # half a second, else: whoever is idle takes all that waits for a worker whose part takes longer
+                     "distributed.scheduler.unknown-task-duration": "1h",
                      "distributed.worker.profile.enabled": False})     # a twentieth of the time that tracing takes
     kind, _, number = where.partition(":")
     if kind not in ("local", "slurm", "tcp"):
