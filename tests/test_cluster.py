@@ -9,12 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
+import nbformat.v4 as v4
 import numpy as np
 import pandas as pd
 import pytest
 
-from recurrent_lab.study import track
+from recurrent_lab.study import results, track
 from recurrent_lab.training import cluster
+from recurrent_lab.training.checkpoint import read
 from recurrent_lab.training.progress import listening
 
 pytest.importorskip("distributed")
@@ -106,6 +109,59 @@ def test_a_slow_or_full_disk_costs_checkpoints_and_no_number(client, tmp_path, p
     assert any((tmp_path / "c").glob("*.npz")) != full
 
 
+def reached(folder: Path) -> list[int]:
+    "The steps that the parts' checkpoints have reached."
+    return [int(read(file).arrays["steps"].max()) for file in sorted(folder.glob("*.npz"))]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["interrupted", "gone"])
+def test_parts_that_nobody_waits_for_end_within_a_stride(client, tmp_path, gone):
+    "They would take hours; their sender is interrupted, or closes its connection and says nothing."
+    from distributed import Client
+    options = OPTIONS | {"steps": 10**9}
+    with Client(client.scheduler.address, set_as_default=False) as sender:
+        waiting = {"all": cluster.submitted(sender, problem, RUNS, checkpoint=tmp_path / "c.npz", **options)}
+        while not reached(tmp_path / "c"): time.sleep(0.1)
+        if not gone:
+            with pytest.raises(KeyboardInterrupt), cluster.called_off(sender, waiting): raise KeyboardInterrupt
+            assert all(one.cancelled() for one in waiting["all"].futures)
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+    free = [client.submit(os.getpid, workers=[one], pure=False) for one in workers]       # each has one thread
+    assert len({one.result(timeout=60) for one in free}) == len(workers)
+    ended = reached(tmp_path / "c")
+    time.sleep(1)
+    assert reached(tmp_path / "c") == ended and all(0 < steps < 10**9 for steps in ended)
+
+
+CURVES = """\
+from cluster_case import OPTIONS, RUNS, problem
+from recurrent_lab.training import cluster
+client = cluster.connect({address!r})
+trained = cluster.train(client, problem, RUNS[:4], label="live", **OPTIONS | dict(steps=250_000))
+client.close()"""
+
+
+def test_bar_and_curves_in_a_notebook_follow_the_workers(client, monkeypatch):
+    "What a kernel shows to somebody before it: curves that grow while the parts are trained, and at the end a line of text."
+    from jupyter_client.manager import start_new_kernel
+    shown = []
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.delenv("RECURRENT_LAB_PROGRESS", raising=False)
+    manager, kernel = start_new_kernel(kernel_name="python3")
+    try:
+        reply = kernel.execute_interactive(CURVES.format(address=client.scheduler.address), allow_stdin=True, timeout=300,
+                                           output_hook=lambda message: shown.append(message["content"].get("data", {})))
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert reply["content"]["status"] == "ok", reply["content"]
+    shown = [data for data in shown if "live" in data.get("text/plain", "")]
+    steps = [int(re.search(r"(\d+)/500000 ", data["text/plain"])[1]) for data in shown]
+    drawn = [len(data["text/html"]) for data in shown if "text/html" in data]
+    assert steps == sorted(steps) and steps[0] == 0 < steps[1] < steps[-1] == 500_000
+    assert len(drawn) > 1 and drawn[-1] > drawn[0] and "text/html" not in shown[-1]
+
+
 KILLS = 20
 
 
@@ -175,6 +231,70 @@ def test_a_scheduler_that_was_killed_costs_no_part(tmp_path, plain):
         same(pd.read_pickle(tmp_path / "table.pkl"), plain)
     finally:
         for process in started: process.kill()
+
+
+FIRST = """\
+# A circle of products
+
+> A matrix learns to undo itself.
+
+- family: dynamics
+- order: 1
+- paper: On products
+- authors: A. Potter
+- year: 2001
+- arxiv: 2001.00001
+- summary: products"""
+
+STUDY = [v4.new_markdown_cell(FIRST), v4.new_code_cell("""\
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = 20_000
+    seeds: int = 7"""), v4.new_code_cell("""\
+from cluster_case import OPTIONS, RUNS, problem
+from recurrent_lab.study import Study
+study = Study("products", Config)
+trained = study.train("learned", problem, RUNS, **OPTIONS | dict(steps=study.config.steps))""")]
+
+# SIGINT as a terminal has it: a shell that runs us in the background would have it ignored
+START = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+         "from recurrent_lab.runner.cli import main; sys.exit(main())")
+
+
+def of_run(runs: Path) -> list[str]:
+    "The processes of a run, those of its workers among them."
+    def says(process):
+        try: return str(runs).encode() in (process / "environ").read_bytes()
+        except OSError: return False
+    return [process.name for process in Path("/proc").glob("[0-9]*") if says(process)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes as Linux lists them")
+def test_a_run_that_is_interrupted_leaves_no_worker_and_goes_on(empty_lab, plain):
+    (empty_lab / "nbs/papers/dynamics").mkdir(parents=True)
+    nbformat.write(v4.new_notebook(cells=STUDY), empty_lab / "nbs/papers/dynamics/products.ipynb")
+    runs = empty_lab / "data/runs"
+    path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    words = [sys.executable, "-c", START, "run", "products", "--cluster", "local:2"]
+    begin = lambda: subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                     env=os.environ | {"PYTHONPATH": path, "RECURRENT_LAB_RUNS": str(runs)})
+    first = begin()
+    while first.poll() is None and not [*runs.rglob("*.npz")]: time.sleep(0.05)
+    assert len(of_run(runs)) > 3                                       # the command, the kernel, two workers
+    first.send_signal(signal.SIGINT)
+    said = first.communicate()[1]
+    assert first.returncode == 130 and said.endswith("\nrecurrent-lab: interrupted; earlier results are as they were\n"), said
+    assert "Traceback" not in said
+    began = time.monotonic()
+    while of_run(runs) and time.monotonic() < began + 10: time.sleep(0.1)
+    assert not of_run(runs)
+    again = begin()
+    said = again.communicate()[1]
+    assert again.returncode == 0 and re.search(r"resuming 2-\d.npz after step \d+ of 20000", said), said
+    table = results.tables_in(next(runs.rglob("results.sqlite")))["learned"]
+    assert np.allclose(table.sort_values(["run", "step"]).loss, plain.sort_values(["run", "step"]).loss, rtol=1e-4)     # compiled otherwise
 
 
 STAND_IN = {"sbatch": """#!/bin/sh

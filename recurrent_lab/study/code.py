@@ -61,7 +61,8 @@ def _undocumented(statement: ast.stmt) -> ast.stmt:
 # %% ../../nbs/study/code.ipynb #d1b5c0b2
 UNCOUNTED = ("recurrent_lab", "study.figures", "study.explore", "study.tree", "study.settings", "study.results", "study.files",
              "study.timing", "study.study", "study.code", "study.evidence", "study.declaration", "study.claims",
-             "study.track", "training.progress", "training.checkpoint", "training.orbax_folder", "training.cluster")  # they show and keep numbers, and do not make them
+             "study.track", "training.progress", "training.checkpoint", "training.orbax_folder", "training.cluster",
+             "training.worker")  # they show and keep numbers, and do not make them
 
 
 def _ours(module: str) -> bool:

@@ -5,13 +5,11 @@
 # %% ../../nbs/training/cluster.ipynb #2d1cfe3d
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import _lru_cache_wrapper, cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -28,16 +26,17 @@ from . import population, variants
 from .advance import Program
 from .population import Population
 from .problem import Problem, Process, never
-from .progress import Place, bar, draw, heard, reporting
+from .progress import Place, bar, draw, heard
 from .variants import Variants
+from .worker import library_hash, pickled, share, trained_part
 
 if TYPE_CHECKING:
     from distributed import Client, Future
     from pandas import DataFrame
 
 # %% auto #0
-__all__ = ['parts', 'joined', 'library_hash', 'pickled', 'trained_part', 'program', 'Sent', 'reports', 'submitted', 'gathered',
-           'train', 'train_variants', 'trainers', 'connect']
+__all__ = ['parts', 'joined', 'program', 'Sent', 'reports', 'called_off', 'carried', 'crews', 'submitted', 'gathered', 'train',
+           'train_variants', 'trainers', 'connect']
 
 # %% ../../nbs/training/cluster.ipynb #3d9fff73
 def parts(runs: DataFrame, size: int) -> list[DataFrame]:
@@ -64,41 +63,6 @@ def joined(populations: list[Population], runs: DataFrame, size: int) -> Populat
     state = jax.tree.map(rows, *(one.state for one in populations))
     return Population(stack("table"), state, stack("failures"), stack("stopped"),
                       max(one.step for one in populations))
-
-# %% ../../nbs/training/cluster.ipynb #6141c06e
-@cache
-def library_hash() -> str:
-    "Twelve digits that change with any line of the library's code."
-    files = sorted(Path(population.__file__).parents[1].rglob("*.py"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
-
-
-def pickled(thing: object) -> bytes:
-    "Anything as bytes; functions and classes of a notebook go with their code."
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):
-        def reducer_override(self, obj):
-            if isinstance(obj, _lru_cache_wrapper) and obj.__module__ == "__main__":
-                return lru_cache(**obj.cache_parameters()), (obj.__wrapped__,)
-            return super().reducer_override(obj)
-
-    Pickler(file := io.BytesIO()).dump(thing)
-    return file.getvalue()
-
-
-def trained_part(code: str, problem: bytes, runs: DataFrame, checkpoint: Path | None,
-                 options: dict, topic: str) -> bytes:
-    """The population of the rows of a part, pickled, trained together; `problem` is pickled with its goal
-    and phases. What it logs is reported under `topic`. RuntimeError if this worker's library is not the
-    sender's, whose hash is `code`."""
-    import cloudpickle
-    if library_hash() != code:
-        raise RuntimeError(f"the worker {os.uname().nodename} has recurrent_lab {library_hash()}, "
-                           f"the sender has {code}: install the same on both")
-    problem, more = cloudpickle.loads(problem)
-    with reporting(topic):
-        return pickled(population.train(problem, runs, part=len(runs), checkpoint=checkpoint, **more, **options))
 
 # %% ../../nbs/training/cluster.ipynb #b8eaff77
 def program(problem: Problem | Process, runs: DataFrame, part: int | None = None,
@@ -130,73 +94,99 @@ def reports(client: Client) -> Iterator[SimpleQueue]:
     finally: client.unsubscribe_topic(client.id)
 
 
+@contextmanager
+def called_off(client: Client, waiting: Mapping[str, Sent]) -> Iterator[None]:
+    """On an error or an interruption within it, the parts that are `waiting` are called off: those under way end
+    within a stride, and their checkpoints stand."""
+    try: yield
+    except BaseException:
+        client.cancel([one for sent in waiting.values() for one in sent.futures], force=True)
+        raise
+
+
+def carried(client: Client, problem: Problem | Process, stop: Callable = never,
+            phases: Mapping = MappingProxyType({})) -> Future:
+    """A problem with its goal and its phases, on a worker: the result of a task, which is computed anew if its
+    worker dies, as scattered data would not be."""
+    payload = pickled((problem, dict(stop=stop, phases=dict(phases))))
+    return client.submit(bytes, payload, pure=False, priority=1)
+
+
+def crews(client: Client, populations: int) -> list[list[str]]:
+    """For each of so many populations the workers that begin with it, as equal in number as can be, so that each
+    has few programs to compile; none where they are to begin with all."""
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+    if populations < 2 or not workers: return [[]] * populations
+    size = max(1, len(workers) // populations)
+    return [[workers[(i * size + j) % len(workers)] for j in range(size)] for i in range(populations)]
+
+
 def submitted(client: Client, problem: Problem | Process, runs: DataFrame, *, part: int | None = None,
-              checkpoint: Path | None = None, stop=never, phases: Mapping = MappingProxyType({}),
-              label: str = "", **options) -> Sent:
-    """The parts of a population, under way on the workers.
-    Arguments as those of `train`; of a `checkpoint` NAME.npz each part has its own, NAME/SIZE-PART.npz."""
+              checkpoint: Path | None = None, stop: Callable = never, phases: Mapping = MappingProxyType({}),
+              label: str = "", carrier: Future | None = None, crew: Sequence[str] = (), **options) -> Sent:
+    """The parts of a population, under way on the workers: those of its `crew`, and others that have nothing to do.
+    Arguments as those of `train`; of a `checkpoint` NAME.npz each part has its own, NAME/SIZE-PART.npz.
+    carrier: the problem where it has been `carried` already."""
     runs = runs.reset_index(drop=True)
     size = program(problem, runs, part, phases).layout.part
-    payload = pickled((problem, dict(stop=stop, phases=dict(phases))))
-    # the result of a task is computed anew if its worker dies; scattered data would be lost
-    problem = client.submit(bytes, payload, pure=False)
+    carrier = carrier or carried(client, problem, stop, phases)
     folder = checkpoint and Path(checkpoint).absolute().with_suffix("")
-    return Sent([client.submit(trained_part, library_hash(), problem, rows, folder and folder / f"{size}-{i}.npz",
-                               options, client.id, pure=False,
+    where = dict(workers=list(crew), allow_other_workers=True) if crew else {}
+    return Sent([client.submit(trained_part, library_hash(), carrier, rows, folder and folder / f"{size}-{i}.npz",
+                               options, client.id, pure=False, **where,
                                key=f"{label or 'train'} · part {i + 1}-{os.urandom(4).hex()}")
                  for i, rows in enumerate(parts(runs, size))], size, label, options["steps"])
 
 
 def gathered(client: Client, waiting: Mapping[str, Sent], runs: Mapping[str, DataFrame], queue: SimpleQueue,
              label: str = "") -> dict[str, Population]:
-    """The populations by name, when all their parts have come; until then a bar over the steps of all parts, and what comes
-    into `queue`. What a worker raised is raised here; then, and on an interruption, the other parts are called off,
-    and their checkpoints stand."""
+    """The populations by name, when all their parts have come; until then a bar over the steps of all parts, and what
+    comes into `queue`. What a worker raised is raised here."""
     import cloudpickle
     places = {one.key: Place(sent.label, i * sent.size, min(sent.size, len(runs[name]) - i * sent.size))
               for name, sent in waiting.items() for i, one in enumerate(sent.futures)}
     every = [one for sent in waiting.values() for one in sent.futures]
     seen, done = {}, {}
-    try:
-        for one in every: one.add_done_callback(queue.put)
-        with bar(sum(sent.steps * len(sent.futures) for sent in waiting.values()), label=label) as shown:
-            while len(done) < len(every):
-                match queue.get():
-                    case (_, bytes(report)): heard(report, places, seen)
-                    case (_, _): continue  # what the scheduler itself says of this client
-                    case future: done[future.key] = cloudpickle.loads(future.result())
-                if queue.empty():
-                    reached = {task: one.steps[-1] for task, one in seen.items()} | {task: one.step for task, one in done.items()}
-                    draw(shown, list(seen.values()), sum(reached.values()))
-        return {name: joined([done[one.key] for one in sent.futures], runs[name].reset_index(drop=True), sent.size)
-                for name, sent in waiting.items()}
-    except BaseException:
-        client.cancel(every, force=True)
-        raise
+    for one in every: one.add_done_callback(queue.put)
+    with bar(sum(sent.steps * len(sent.futures) for sent in waiting.values()), label=label) as shown:
+        while len(done) < len(every):
+            match queue.get():
+                case (_, bytes(report)): heard(report, places, seen)
+                case (_, _): continue  # what the scheduler itself says of this client
+                case future: done[future.key] = cloudpickle.loads(future.result())
+            if queue.empty():
+                reached = {task: one.steps[-1] for task, one in seen.items()} | {task: one.step for task, one in done.items()}
+                draw(shown, list(seen.values()), sum(reached.values()))
+    return {name: joined([done[one.key] for one in sent.futures], runs[name].reset_index(drop=True), sent.size)
+            for name, sent in waiting.items()}
 
 # %% ../../nbs/training/cluster.ipynb #0e29369f
 def train(client: Client, problem: Problem | Process, runs: DataFrame, *, label: str = "",
           **options) -> Population:
     """`train` on the workers of a cluster: the same population, its parts computed one by one or at once.
     A `checkpoint` must be in a folder that all of them see; the other options are those of `train`."""
-    with reports(client) as queue:
-        waiting = {label: submitted(client, problem, runs, label=label, **options)}
+    waiting = {}
+    with reports(client) as queue, called_off(client, waiting):
+        waiting[label] = submitted(client, problem, runs, label=label, **options)
         return gathered(client, waiting, {label: runs}, queue, label)[label]
 
 
 def train_variants(client: Client, by: str, problems: Mapping[str, Problem | Process],
-                   runs: DataFrame | Mapping[str, DataFrame], *, phases: Mapping = MappingProxyType({}),
-                   checkpoints: Path | None = None, label: str = "", **options) -> Variants:
+                   runs: DataFrame | Mapping[str, DataFrame], *, stop: Callable = never,
+                   phases: Mapping = MappingProxyType({}), checkpoints: Path | None = None, label: str = "", **options) -> Variants:
     "`train_variants` on the workers of a cluster; the parts of all variants are in flight together."
     import pandas as pd
     tables = {name: runs[name] if isinstance(runs, Mapping) else runs for name in problems}
     each = any(isinstance(value, Mapping) for value in phases.values())
-    with reports(client) as queue:
-        waiting = {name: submitted(client, problem, tables[name],
-                                   phases=phases.get(name, {}) if each else phases,
-                                   checkpoint=checkpoints and Path(checkpoints) / f"{quote(str(name), safe=' ')}.npz",
-                                   label=" · ".join(filter(None, [label, str(name)])), **options)
-                   for name, problem in problems.items()}
+    later = {name: phases.get(name, {}) if each else phases for name in problems}
+    waiting = {}
+    with reports(client) as queue, called_off(client, waiting):
+        carriers = {name: carried(client, problem, stop, later[name]) for name, problem in problems.items()}
+        for (name, problem), crew in zip(problems.items(), crews(client, len(problems))):
+            file = checkpoints and Path(checkpoints) / f"{quote(str(name), safe=' ')}.npz"
+            waiting[name] = submitted(client, problem, tables[name], stop=stop, phases=later[name], checkpoint=file,
+                                      label=" · ".join(filter(None, [label, str(name)])), carrier=carriers[name],
+                                      crew=crew, **options)
         populations = gathered(client, waiting, tables, queue, label)
     stack = lambda part: pd.concat({name: getattr(p, part) for name, p in populations.items()},
                                    names=[by]).reset_index(by).reset_index(drop=True)
@@ -216,7 +206,10 @@ def connect(where: str) -> Client:
     ValueError on another place or if Slurm's jobs are not described."""
     import dask
     from distributed import Client
-    dask.config.set({"distributed.scheduler.allowed-failures": 100})
+    dask.config.set({"distributed.scheduler.allowed-failures": 100,
+                     # half a second, else: whoever is idle takes all that waits for a worker whose part takes longer
+                     "distributed.scheduler.unknown-task-duration": "1h",
+                     "distributed.worker.profile.enabled": False})     # a twentieth of the time that tracing takes
     kind, _, number = where.partition(":")
     if kind not in ("local", "slurm", "tcp"):
         raise ValueError(f"a cluster is local:N, slurm:N or tcp://HOST:PORT, not {where!r}")
@@ -230,6 +223,6 @@ def connect(where: str) -> Client:
     else:
         from distributed import LocalCluster
         client = Client(LocalCluster(n_workers=int(number), threads_per_worker=1, memory_limit=None,
-                                     dashboard_address=":0"))
+                                     dashboard_address=":0", env=share(int(number))))
     print(f"cluster {where}: {client.scheduler.address}, {client.dashboard_link}", file=sys.stderr)
     return client

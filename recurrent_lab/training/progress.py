@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 # %% auto #0
-__all__ = ['EVERY', 'PATIENCE', 'Seen', 'listening', 'tell', 'watched', 'bar', 'show', 'draw', 'so_far', 'Report', 'reporting',
-           'Place', 'heard', 'Strides']
+__all__ = ['EVERY', 'PATIENCE', 'Seen', 'always', 'listening', 'tell', 'watched', 'bar', 'show', 'draw', 'so_far', 'Report',
+           'reporting', 'Place', 'heard', 'Strides']
 
 # %% ../../nbs/training/progress.ipynb #c1c0a4fe
 class Seen(NamedTuple):
@@ -37,21 +37,28 @@ class Seen(NamedTuple):
     failed_by: np.ndarray
 
 
-_listening: ContextVar[tuple[Callable | None, bool]] = ContextVar("listening", default=(None, True))
+def always() -> bool:
+    "Nobody calls a training off."
+    return True
+
+
+_listening: ContextVar[tuple[Callable | None, bool, Callable]] = ContextVar("listening", default=(None, True, always))
 
 
 @contextmanager
-def listening(listener: Callable[[str, int, Seen], None], shown: bool = True) -> Iterator[None]:
+def listening(listener: Callable[[str, int, Seen], None], shown: bool = True,
+              wanted: Callable[[], bool] = always) -> Iterator[None]:
     """Within it, after each logged step of a training `listener(label, first, seen)` is called with what has been
-    seen of its runs from number `first` on. `shown`: whether there is a bar as well."""
-    before = _listening.set((listener, shown))
+    seen of its runs from number `first` on. `shown`: whether there is a bar as well; `wanted`: asked between two
+    strides, whether the training shall go on; if not, it ends as an interrupted one."""
+    before = _listening.set((listener, shown, wanted))
     try: yield
     finally: _listening.reset(before)
 
 
 def tell(label: str, first: int, seen: Seen) -> None:
     "Tell who listens, if anybody does, of the runs from number `first` on of the training called `label`."
-    listener, _ = _listening.get()
+    listener, *_ = _listening.get()
     if listener: listener(label, first, seen)
 
 # %% ../../nbs/training/progress.ipynb #dc756865
@@ -154,9 +161,9 @@ EVERY = 1.0  # seconds between two reports of a part, at least
 class Report:
     "What listens to the part that a worker trains, and tells `topic` what is new: the task, how many rows it told before, these."
 
-    def __init__(self, worker: Worker, topic: str):
-        self.worker, self.topic, self.task = worker, topic, worker.get_current_task()
-        self.seen, self.told, self.due = None, 0, 0.0
+    def __init__(self, worker: Worker, topic: str, begun: Callable[[], object]):
+        self.worker, self.topic, self.task, self.begun = worker, topic, worker.get_current_task(), begun
+        self.seen, self.told, self.due, self.called_off = None, 0, 0.0, False
 
     def __call__(self, label: str, first: int, seen: Seen) -> None:
         self.seen = seen
@@ -169,13 +176,23 @@ class Report:
         self.worker.log_event(self.topic, pickle.dumps((self.task, self.told, new)))
         self.told, self.due = len(self.seen.steps), time.monotonic() + EVERY
 
+    def wanted(self) -> bool:
+        "Whether the sender waits for the part; once it does not, never again."
+        self.begun()
+        task = self.worker.state.tasks.get(self.task)
+        self.called_off |= task is None or task.state == "cancelled"
+        return not self.called_off
+
 
 @contextmanager
-def reporting(topic: str) -> Iterator[None]:
-    "Within it, on a worker, a training reports under `topic`; its own bar is not shown."
-    from distributed import get_worker
-    report = Report(get_worker(), topic)
-    with listening(report, shown=False): yield
+def reporting(topic: str, begun: Callable[[], object] = always) -> Iterator[None]:
+    """Within it, on a worker, a training reports under `topic`; its own bar is not shown. It ends, its last row in the
+    checkpoint, when its sender has called it off or is gone; if it is wanted again by then, another task goes on.
+    `begun` is called after each stride."""
+    from distributed import Reschedule, get_worker
+    report = Report(get_worker(), topic, begun)
+    with listening(report, shown=False, wanted=report.wanted): yield
+    if report.called_off: raise Reschedule
     report.send()
 
 
@@ -204,7 +221,8 @@ PATIENCE = 0.5  # seconds that a compiled call may take, about
 
 
 class Strides:
-    """Cuts `n` steps into (begin, length), moving the bar after each.
+    """Cuts `n` steps into (begin, length), moving the bar after each. KeyboardInterrupt between two of them
+    if who listens does not want the training any more.
 
     What is done with one must have ended when the next is asked for."""
 
@@ -219,3 +237,4 @@ class Strides:
             self.length = min(2 * self.length, max(1, int(length * PATIENCE / took)))
             self.bar.update(length)
             done += length
+            if not _listening.get()[2](): raise KeyboardInterrupt
