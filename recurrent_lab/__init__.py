@@ -7,7 +7,7 @@ Modules:
 - `recurrent_lab.models.delta_net`: DeltaNet and Gated DeltaNet: fast weights that are corrected before they are written to, with negative eigenvalues on request (Yang et al. 2024, arXiv 2406.06484, 2412.06464; Grazzi et al. 2024, arXiv 2411.12537).
 - `recurrent_lab.models.emulation`: Weights with which a recurrent Transformer computes what a given Transformer, or a given RNN, computes (Oncescu et al. 2026, arXiv 2604.21215).
 - `recurrent_lab.models.feedback_attention`: Attention to a layer's own outputs, computed in tiles: each key is read from memory log N times instead of N (Oncescu et al. 2026, arXiv 2604.21215).
-- `recurrent_lab.models.gated_rnn`: LSTM and GRU, the gated recurrent networks of 1997 and 2014, with all products with the input taken out of the loop (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
+- `recurrent_lab.models.gated_rnn`: LSTM and GRU, the gated recurrent networks of 1997 and 2014, both as one loop over plain products (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
 - `recurrent_lab.models.griffin`: Hawk, Griffin and RecurrentGemma: language models of gated linear recurrences and local attention (De et al. 2024, arXiv 2402.19427; Botev et al. 2024, arXiv 2404.07839).
 - `recurrent_lab.models.griffin_config`: Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
 - `recurrent_lab.models.griffin_files`: RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.

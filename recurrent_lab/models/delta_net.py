@@ -31,7 +31,7 @@ from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from .linear_attention import (
-    decay_gate, delta_rule, delta_rule_step, log_decay, short_conv)
+    decay_gate, delta_rule, delta_rule_step, in_pieces, log_decay, short_conv)
 from .positionwise import Linear, RMSNorm
 from .rglru import TemporalConv
 
@@ -66,7 +66,7 @@ class DeltaNet(eqx.Module):
     chunk: int = eqx.field(static=True)
 
     def __init__(self, width: int, heads: int, key_dim: int, value_dim: int, *, gated: bool = False,
-                 negative: bool = False, chunk: int = 64, key: PRNGKeyArray):
+                 negative: bool = False, chunk: int = 32, key: PRNGKeyArray):
         k_in, k_conv, k_beta, k_gate, k_g, k_out = random.split(key, 6)
         lanes, inner = heads * (2 * key_dim + value_dim), heads * value_dim
         linear = lambda inputs, outputs, key: Linear(inputs, outputs, use_bias=False, key=key)
@@ -111,6 +111,11 @@ class DeltaNet(eqx.Module):
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
         state = self.init_state() if state is None else state
+        return in_pieces(DeltaNet.whole, self, x, state, reset)
+
+    def whole(self, x: Float[Array, "T W"], state: DeltaNetState,
+              reset: Bool[Array, "T"] | None) -> tuple[Float[Array, "T W"], DeltaNetState]:
+        "The same, all steps at once."
         if not len(x): return x, state
         qkv, conv = self.conv(self.proj_in(x), state.conv, reset)
         rule = lambda *head: delta_rule(*head, reset, chunk=self.chunk)

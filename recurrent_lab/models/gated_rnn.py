@@ -1,4 +1,4 @@
-r"""LSTM and GRU, the gated recurrent networks of 1997 and 2014, with all products with the input taken out of the loop (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
+r"""LSTM and GRU, the gated recurrent networks of 1997 and 2014, both as one loop over plain products (Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014, arXiv 1406.1078).
 
 A [vanilla RNN](rnn.ipynb) writes its whole state anew at every step; its gradients vanish or explode. Hochreiter and Schmidhuber (*Long
 Short-Term Memory*, Neural Computation 9, 1997) add to a cell $c$ instead, behind gates; Gers et al. (*Learning to Forget*, Neural
@@ -47,29 +47,36 @@ class GatedRNN(eqx.Module):
         "The state before the first step: zeros."
 
     @abstractmethod
-    def advance(self, drive_t: Float[Array, "M"], state: PyTree) -> tuple[Array, PyTree]:
-        "h_t and the next state, of W_in x_t + b and the state."
+    def hidden(self, state: PyTree) -> Float[Array, "N"]:
+        "h of a state."
 
-    def drive(self, x: Float[Array, "*T H"]) -> Float[Array, "*T M"]:
-        "W_in x + b, in the dtype of the state."
-        return (x @ self.W_in.T + self.b).astype(_wide(self.b.dtype))
+    @abstractmethod
+    def advance(self, drive_t: Float[Array, "M"], rec_t: Float[Array, "M"],
+                state: PyTree) -> tuple[Array, PyTree]:
+        "h_t and the next state, of W_in x_t + b, W_rec h_{t-1} and the state."
 
     def __call__(self, x: Float[Array, "T H"], state: PyTree = None,
                  reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T N"], PyTree]:
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
+        W_in, W_rec = self.W_in.T, self.W_rec.T          # once, and not at every step
+
         def advance(state, inputs):
-            drive_t, new = inputs
+            x_t, new = inputs
             state = jax.tree.map(lambda s: jnp.where(new, 0, s), state)
-            return self.advance(drive_t, state)[::-1]
+            h = self.hidden(state)
+            drive_t = (x_t @ W_in + self.b).astype(h.dtype)
+            return self.advance(drive_t, h @ W_rec, state)[::-1]
         start = self.init_state() if state is None else state
         reset = jnp.zeros(len(x), bool) if reset is None else reset
-        state, h = lax.scan(advance, start, (self.drive(x), reset))                   # (T, N)
+        state, h = lax.scan(advance, start, (x, reset))                               # (T, N)
         return h.astype(x.dtype), state
 
     def step(self, x_t: Float[Array, "H"], state: PyTree) -> tuple[Float[Array, "N"], PyTree]:
         "One step: (inputs,) and the state → (size,) and the next state."
-        h, state = self.advance(self.drive(x_t), state)
+        h = self.hidden(state)
+        drive_t = (self.W_in @ x_t + self.b).astype(h.dtype)
+        h, state = self.advance(drive_t, self.W_rec @ h, state)
         return h.astype(x_t.dtype), state
 
 
@@ -107,9 +114,14 @@ class LSTM(GatedRNN):
         zeros = jnp.zeros(len(self.b) // 4, _wide(self.b.dtype))
         return LSTMState(zeros, zeros)
 
-    def advance(self, drive_t: Float[Array, "4N"], state: LSTMState) -> tuple[Array, LSTMState]:
-        "h_t and the next state, of W_in x_t + b and the state."
-        i, f, g, o = jnp.split(drive_t + self.W_rec @ state.h, 4)
+    def hidden(self, state: LSTMState) -> Float[Array, "N"]:
+        "h of a state."
+        return state.h
+
+    def advance(self, drive_t: Float[Array, "4N"], rec_t: Float[Array, "4N"],
+                state: LSTMState) -> tuple[Array, LSTMState]:
+        "h_t and the next state, of W_in x_t + b, W_rec h_{t-1} and the state."
+        i, f, g, o = jnp.split(drive_t + rec_t, 4)
         c = jax.nn.sigmoid(f) * state.c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return h, LSTMState(c, h)
@@ -135,9 +147,14 @@ class GRU(GatedRNN):
         "The state before the first step: zeros."
         return jnp.zeros_like(self.b_n, _wide(self.b_n.dtype))
 
-    def advance(self, drive_t: Float[Array, "3N"], state: Float[Array, "N"]):
-        "h_t, which is the next state, of W_in x_t + b and the state."
-        (r, z, n), (r_h, z_h, n_h) = jnp.split(drive_t, 3), jnp.split(self.W_rec @ state, 3)
+    def hidden(self, state: Float[Array, "N"]) -> Float[Array, "N"]:
+        "The state itself."
+        return state
+
+    def advance(self, drive_t: Float[Array, "3N"], rec_t: Float[Array, "3N"],
+                state: Float[Array, "N"]) -> tuple[Array, Array]:
+        "h_t, which is the next state, of W_in x_t + b, W_rec h_{t-1} and the state."
+        (r, z, n), (r_h, z_h, n_h) = jnp.split(drive_t, 3), jnp.split(rec_t, 3)
         r, z = jax.nn.sigmoid(r + r_h), jax.nn.sigmoid(z + z_h)
         h = z * state + (1 - z) * jnp.tanh(n + r * (n_h + self.b_n))
         return h, h

@@ -28,7 +28,7 @@ from jax import random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from .linear_attention import (
-    decay_gate, decayed_attention, decayed_attention_step, log_decay, short_conv)
+    decay_gate, decayed_attention, decayed_attention_step, in_pieces, log_decay, short_conv)
 from .positionwise import Linear, RMSNorm
 from .rglru import TemporalConv
 
@@ -60,7 +60,7 @@ class Mamba2(eqx.Module):
     chunk: int = eqx.field(static=True)
 
     def __init__(self, width: int, heads: int, key_dim: int = 128, value_dim: int = 64, *,
-                 chunk: int = 64, key: PRNGKeyArray):
+                 chunk: int = 32, key: PRNGKeyArray):
         k_in, k_gate, k_conv, k_out = random.split(key, 4)
         inner = heads * value_dim
         self.proj_in = Linear(width, 2 * inner + 2 * key_dim, use_bias=False, key=k_in)
@@ -93,6 +93,11 @@ class Mamba2(eqx.Module):
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
         state = self.init_state() if state is None else state
+        return in_pieces(Mamba2.whole, self, u, state, reset)
+
+    def whole(self, u: Float[Array, "T W"], state: Mamba2State,
+              reset: Bool[Array, "T"] | None) -> tuple[Float[Array, "T W"], Mamba2State]:
+        "The same, all steps at once."
         if not len(u): return u, state
         z, xBC = jnp.split(self.proj_in(u), [len(self.norm.scale)], axis=-1)
         xBC, conv = self.conv(xBC, state.conv, reset)

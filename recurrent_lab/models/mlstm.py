@@ -32,7 +32,7 @@ import jax.numpy as jnp
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from .linear_attention import decayed_attention, decayed_attention_step
+from .linear_attention import decayed_attention, decayed_attention_step, in_pieces
 from .positionwise import Linear, RMSNorm
 
 # %% auto #0
@@ -79,7 +79,7 @@ class MLSTM(eqx.Module):
     key_dim: int = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
 
-    def __init__(self, width: int, heads: int, key_dim: int, value_dim: int, *, chunk: int = 64,
+    def __init__(self, width: int, heads: int, key_dim: int, value_dim: int, *, chunk: int = 32,
                  key: PRNGKeyArray):
         k_in, k_o, k_out, unused = random.split(key, 4)
         inner = heads * value_dim
@@ -122,6 +122,11 @@ class MLSTM(eqx.Module):
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
         state = self.init_state() if state is None else state
+        return in_pieces(MLSTM.whole, self, x, state, reset)
+
+    def whole(self, x: Float[Array, "T W"], state: MLSTMState,
+              reset: Bool[Array, "T"] | None) -> tuple[Float[Array, "T W"], MLSTMState]:
+        "The same, all steps at once."
         if not len(x): return x, state
         log_f, log_i = self.gates(x, state.C.dtype)                                 # (T, heads)
         m = lax.stop_gradient(stabilizer(log_f, log_i, state.m, reset))
