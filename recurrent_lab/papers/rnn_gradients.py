@@ -35,6 +35,7 @@ from dataclasses import dataclass
 class Config:
     "The paper's sizes (section 4.1)."
     seeds: int = 5; size: int = 50; batch: int = 20        # size in units
+    kinds: tuple = ("sigmoid", "basic tanh")               # of networks that all methods train
     threshold: float = 1.0; omega: float = 4.0             # of the gradient's norm; weight of Ω
     lr_tanh: float = 0.01; lr_sigmoid: float = 0.01
     lengths_tanh: tuple = (50, 100, 150, 200); lengths_sigmoid: tuple = (50, 100, 150, 200)
@@ -53,8 +54,8 @@ LAPTOP = dict(lr_tanh=0.1, lr_sigmoid=0.3, lengths_tanh=(20, 50), lengths_sigmoi
 DESKTOP = dict(LAPTOP, seeds=3, updates=20_000, sweep_updates=20_000, test=2000, omega_updates=20_000,
                lengths_tanh=(20, 50, 100), mixed=(20, 100), mixed_updates=100_000,
                beyond=(200, 1000, 5000))
-QUICK = dict(LAPTOP, seeds=3, lengths_tanh=(20,), lengths_sigmoid=(10,), updates=500, test=100,
-             lrs=(0.3,), sweep_updates=200, omegas=(), squared_omegas=(), mixed=(), beyond=(40,))
+QUICK = dict(LAPTOP, seeds=3, kinds=("sigmoid",), lengths_tanh=(20,), lengths_sigmoid=(10,), updates=500,
+             test=100, lrs=(), omegas=(), squared_omegas=(), mixed=(), beyond=())
 
 # %% ../../nbs/papers/recurrent/rnn_gradients.ipynb #f7755ee7
 def network_with_bound(kind: str, size: int, bound: float, *, key: Key[Array, ""]) -> RNN:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax, random
 from jaxtyping import Array, Float, Int, Key, PyTree
@@ -39,8 +41,8 @@ class Config:
     inputs: int = 10; hidden: int = 16; width: int = 128; sigma: float = 0.5
     net_seeds: int = 20; net_rate: float = 0.05; net_rates: tuple = (0.02, 0.05, 0.1)
     net_small: int = 32; net_batches: tuple = (8, 32, 128, 512)
-    net_switch: int = 2000; net_after: int = 500
-    blocks: str = "RRA"; text_width: int = 256
+    net_switch: int = 2000; net_after: int = 500; slower: bool = True    # a smaller rate instead
+    blocks: str = "RRA"; text_width: int = 256             # of the model of text, if there is one
     length: int = 256; windows: int = 256; text_rate: float = 0.03; momentum: float = 0.9
     text_small: int = 4; text_large: int = 128; text_switch: int = 4000; text_after: int = 4000
     digit_seeds: int = 20; images: int = 200; wrong: tuple = (0.0, 0.2); digit_width: int = 128
@@ -51,10 +53,8 @@ LAPTOP = dict(seeds=5, net_seeds=10, net_batches=(8, 32, 512), blocks="R", text_
               length=32, text_switch=300, text_after=300, digit_seeds=10)
 DESKTOP = dict(LAPTOP, net_seeds=20, net_batches=(8, 32, 128, 512), digit_seeds=20, text_width=64,
                length=64, blocks=Config.blocks, text_switch=2000, text_after=2000)
-QUICK = dict(LAPTOP, seeds=3, net_seeds=4, net_rates=(0.05,), net_batches=(32, 256),
-             net_switch=800, net_after=80, windows=8, blocks="A", length=4, text_width=8, text_large=8, text_switch=20,
-             text_after=4, digit_steps=100, digit_switch=40, digit_seeds=2, level=1.5,
-             digit_width=16)
+QUICK = dict(LAPTOP, seeds=3, net_seeds=4, net_rates=(0.05,), net_batches=(32, 256), slower=False,
+             net_switch=800, net_after=80, blocks="", wrong=())
 
 # %% ../../nbs/papers/optimizers/sgd_noise_online.ipynb #33bb77e8
 def expected_risk(cfg: Config, before: float, after: float) -> Float[Array, " steps"]:
@@ -241,8 +241,8 @@ def draw_exact_path(batch: int = 16, rate: float = 0.2, source: float = 1.5):
     from recurrent_lab.study import figures
     cfg = Config(features=100, switch=400, rate=rate, source=source)
     arms = {"descent": (jnp.inf, jnp.inf), "128": (128, 128), f"{batch} to 128": (batch, 128)}
-    steps = jnp.arange(200, 601, 4)
-    risk = {arm: expected_risk(cfg, *both)[steps - 1] for arm, both in arms.items()}
+    steps, risk_of = np.arange(200, 601, 4), jax.jit(partial(expected_risk, cfg))
+    risk = {arm: np.asarray(risk_of(*map(float, both)))[steps - 1] for arm, both in arms.items()}
     table = pd.DataFrame({"step": steps, "seed": 0} | risk).melt(
         ["step", "seed"], var_name="batch", value_name="risk")
     return figures.curves(table, "step", "risk", by="batch", logy=True, scale="toy",

@@ -47,8 +47,8 @@ LAPTOP = dict(seeds=10, blocks="RA", width=32, heads=2, length=32, batch=32, ste
               longest=128, gradients=32)
 DESKTOP = dict(LAPTOP, seeds=5, width=64, length=64, batch=256, steps=600, warmup=60,
                frequencies=(1, 3, 10, 30))
-QUICK = dict(LAPTOP, seeds=3, blocks="R", batch=16, steps=40, warmup=10, rates=(0.01, 0.03),
-             frequencies=(10,), window=10, gradients=16, longest=32, timings=0,
+QUICK = dict(LAPTOP, seeds=3, blocks="A", width=16, length=16, batch=16, steps=40, warmup=10,
+             rates=(0.03,), frequencies=(10,), window=10, gradients=16, longest=16, timings=0,
              optimizers=("AdamW", "SOAP"))
 
 # %% ../../nbs/papers/optimizers/soap.ipynb #3dd83610
