@@ -19,38 +19,43 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from ..models.encoder import BidirectionalAttention, Encoder
 from ..models.lru import LRU
-from ..tasks import denoising, digits
+from ..tasks import denoising, digits, listops
 from ..training import TUNING_SEED, Problem, State, accuracy, best_rates, cross_entropy, grid, weights
 
 # %% auto #0
-__all__ = ['SMALL', 'LAPTOP', 'DESKTOP', 'QUICK', 'RIDGES', 'Config', 'Task', 'digits_task', 'fresh', 'test_hidden', 'error',
-           'size_of_places', 'pretraining', 'carried', 'finetuning', 'arms', 'until', 'tuned', 'sources', 'learn', 'at',
-           'less', 'linear_outputs', 'closed_forms', 'two_loops', 'Peeping', 'pictures', 'draw_pictures', 'draw_linear']
+__all__ = ['SMALL', 'LAPTOP', 'DESKTOP', 'QUICK', 'RIDGES', 'Config', 'Task', 'digits_task', 'listops_task', 'real', 'fresh',
+           'test_hidden', 'error', 'size_of_places', 'pretraining', 'carried', 'finetuning', 'for_listops', 'arms',
+           'until', 'tuned', 'sources', 'learn', 'at', 'less', 'linear_outputs', 'closed_forms', 'listops_forms',
+           'two_loops', 'Peeping', 'pictures', 'draw_pictures', 'draw_linear']
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #776d768e
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Config:
-    "`sizes`: of the places at first, the small one and a large one; `labels`: so many images, to denoise and with labels; `first_seed`: those before it were used up in trials."
+    "`sizes`: of the places at first, the small one and a large one; `labels`: so many inputs, to denoise and with labels; `first_seed`: those before it were used up in trials; `longer`: kinds whose run from scratch goes on."
     seeds: int = 5; first_seed: int = 10; kinds: tuple = ("Transformer", "LRU"); sizes: tuple = (0.02, 0.5)
     width: int = 64; depth: int = 3; heads: int = 4; state_size: int = 64; ring: tuple = (0.5, 0.99)  # of |λ|
     patch: int = 1; labels: int = 1000; share: float = 0.5; batch: int = 32                         # pixels along a token; tokens that are hidden
     denoise: int = 20_000; steps: int = 4000; every: int = 500                                      # steps of the two phases; a row each `every`
-    rates: tuple = (3e-4, 1e-3, 3e-3); held_out: int = 300                                          # images of the tuning seed to choose rates by
+    rates: tuple = (3e-4, 1e-3, 3e-3); held_out: int = 300                                          # inputs of the tuning seed to choose rates by
+    longer: tuple = ("Transformer",); controls: bool = True                                         # whether only places are carried over, too, and rate 0
+    list_labels: int = 20_000; list_denoise: int = 20_000; list_steps: int = 10_000                 # the same of ListOps; no labels: not run
+    longest: int = 47; nested: int = 3; arguments: int = 5; pool: int = 1000                        # expressions: tokens, levels, arguments; those to test, and to hold out
 
 
-SMALL = dict(width=32, depth=2, state_size=32, labels=400)
-LAPTOP = dict(SMALL, seeds=4, patch=2, denoise=1500, steps=400, every=100, rates=(1e-3, 3e-3, 1e-2))
-DESKTOP = dict(SMALL, patch=2, denoise=10_000, steps=1000, rates=(1e-3, 3e-3, 1e-2))
-QUICK = dict(LAPTOP, seeds=2, kinds=("Transformer",), sizes=(0.02,), depth=1, labels=100, denoise=150, steps=50, every=25, rates=(3e-3,))
+SMALL = dict(width=32, depth=2, state_size=32, labels=400, patch=2, rates=(1e-3, 3e-3, 1e-2), longest=15)
+LAPTOP = dict(SMALL, seeds=4, denoise=1500, steps=400, every=100, list_labels=2000, list_denoise=1000, list_steps=500)
+DESKTOP = dict(SMALL, seeds=4, sizes=(0.02,), denoise=3000, steps=400, every=100, list_labels=2000, list_denoise=2000, list_steps=500)
+QUICK = dict(LAPTOP, seeds=2, kinds=("Transformer",), sizes=(0.02,), depth=1, labels=100, denoise=20, steps=10, every=10, rates=(3e-3,), list_labels=0)
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #8e9de1ee
 class Task(NamedTuple):
-    "Images as tokens, to learn from and to test with."
+    "Inputs as tokens, to learn from and to test with; `symbols`: they are one-hot, and the first symbol is padding."
     x: Float[Array, "n T d"]; y: Int[Array, " n"]
     test_x: Float[Array, "m T d"]; test_y: Int[Array, " m"]
+    symbols: bool = False
 
 
 def digits_task(cfg: Config) -> Task:
@@ -59,9 +64,22 @@ def digits_task(cfg: Config) -> Task:
     cut = lambda images: denoising.patches(digits.sequences(images).reshape(-1, 8, 8), cfg.patch)
     return Task(cut(data.train_x), data.train_y, cut(data.test_x), data.test_y)
 
+
+def listops_task(cfg: Config) -> Task:
+    "Expressions of 6 to `longest` tokens as one-hot symbols: those to denoise and with labels, and twice `pool` more."
+    count = cfg.list_labels + 2 * cfg.pool
+    data = listops.generate(count, min_length=5, max_length=cfg.longest + 1, max_depth=cfg.nested, max_args=cfg.arguments, key=random.key(0))
+    x, y = jax.nn.one_hot(data.tokens[:, :cfg.longest], len(listops.TOKENS)), jnp.asarray(data.labels)
+    return Task(x[:-cfg.pool], y[:-cfg.pool], x[-cfg.pool:], y[-cfg.pool:], symbols=True)
+
+
+def real(task: Task, x: Float[Array, "m T d"]) -> Bool[Array, "m T"]:
+    "Which tokens are more than padding."
+    return x[..., 0] == 0 if task.symbols else jnp.ones(x.shape[:2], bool)
+
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #e9a20959
 def fresh(cfg: Config, task: Task, kind: str) -> Callable:
-    "`make` of a run from scratch: the model, and the order in which the images count as there."
+    "`make` of a run from scratch: the model, and the order in which the inputs count as there."
     tokens, inputs = task.x.shape[1:]
     attention = partial(BidirectionalAttention, cfg.width, cfg.heads)
     recurrence = partial(LRU, cfg.width, cfg.state_size, r_min=cfg.ring[0], r_max=cfg.ring[1], bidirectional=True)
@@ -74,14 +92,15 @@ def fresh(cfg: Config, task: Task, kind: str) -> Callable:
     return make
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #96d9bbbf
-def test_hidden(cfg: Config, x: Float[Array, "m T d"]) -> Bool[Array, "m T"]:
+def test_hidden(cfg: Config, task: Task) -> Bool[Array, "m T"]:
     "Which tokens are hidden where denoising is measured: the same in all runs."
-    return denoising.hide(jnp.ones(x.shape[:2], bool), cfg.share, key=random.key(1))
+    return denoising.hide(real(task, task.test_x), cfg.share, key=random.key(1))
 
 
-def error(model: Encoder, x: Float[Array, "B T d"], hidden: Bool[Array, "B T"]) -> Float[Array, ""]:
-    "L1: of what the model puts at hidden tokens."
-    return denoising.masked_l1(jax.vmap(model.denoise)(x, hidden), x, hidden)
+def error(task: Task, model: Encoder, x: Float[Array, "B T d"], hidden: Bool[Array, "B T"]) -> Float[Array, ""]:
+    "L: of what the model puts at hidden tokens."
+    measure = denoising.masked_cross_entropy if task.symbols else denoising.masked_l1
+    return measure(jax.vmap(model.denoise)(x, hidden), x, hidden)
 
 
 def size_of_places(model: Encoder) -> Array:
@@ -90,15 +109,15 @@ def size_of_places(model: Encoder) -> Array:
 
 
 def pretraining(cfg: Config, task: Task, kind: str) -> Problem:
-    "Denoise; the error is measured on the test images."
+    "Denoise; the error is measured on the test inputs."
     def loss(model, rows, hyper, t, *, key):
         k_batch, k_hide = random.split(key)
         x = task.x[rows[random.randint(k_batch, (cfg.batch,), 0, cfg.labels)]]
-        value = error(model, x, denoising.hide(jnp.ones(x.shape[:2], bool), cfg.share, key=k_hide))
+        value = error(task, model, x, denoising.hide(real(task, x), cfg.share, key=k_hide))
         return value, (rows, {"loss": value})
 
     def evaluate(state: State, hyper: dict) -> dict:
-        return {"done": state.t, "error": error(state.model, task.test_x, test_hidden(cfg, task.test_x)), "places": size_of_places(state.model)}
+        return {"done": state.t, "error": error(task, state.model, task.test_x, test_hidden(cfg, task)), "places": size_of_places(state.model)}
 
     return Problem(fresh(cfg, task, kind), loss, lambda hyper: optax.adamw(hyper["lr"]), evaluate)
 
@@ -129,13 +148,18 @@ def finetuning(cfg: Config, task: Task, kind: str, pretrained: Encoder | None = 
     return Problem(make, loss, lambda hyper: optax.adamw(hyper["lr"]), evaluate)
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #19f1bce3
+def for_listops(cfg: Config) -> Config:
+    "The configuration of the runs with ListOps: its own numbers, small places, both models from scratch for longer."
+    return replace(cfg, labels=cfg.list_labels, denoise=cfg.list_denoise, steps=cfg.list_steps, sizes=cfg.sizes[:1], longer=cfg.kinds, controls=False)
+
+
 def arms(cfg: Config, kind: str):
     "DataFrame, an arm a row: `size` of the places, `start`, how many steps of denoising and of training."
     import pandas as pd
     sizes = cfg.sizes if kind == "Transformer" else (0.0,)
     rows = [dict(size=size, start=start) for size in sizes for start in ("scratch", "denoised")]
-    if kind == "Transformer":
-        rows[0]["steps"] = cfg.denoise + cfg.steps
+    if kind in cfg.longer: rows[0]["steps"] = cfg.denoise + cfg.steps
+    if kind == "Transformer" and cfg.controls:
         rows += [dict(size=sizes[0], start="places"), dict(size=sizes[0], start="rate 0", denoise=cfg.every)]
     return pd.DataFrame([dict(denoise=cfg.denoise, steps=cfg.steps) | row for row in rows])
 
@@ -163,7 +187,8 @@ def sources(runs, denoised) -> np.ndarray:
 def learn(cfg: Config, task: Task, kind: str, train: Callable):
     "(rates, denoisers, classifiers) of a model; `train` is called as `study.train`."
     import pandas as pd
-    named = lambda phase, *given, **options: train(f"{kind}_{phase}", *given, every=cfg.every, part=1, **options)
+    name = f"listops_{kind}" if task.symbols else kind
+    named = lambda phase, *given, **options: train(f"{name}_{phase}", *given, every=cfg.every, part=1, **options)
     runs = arms(cfg, kind).merge(pd.DataFrame({"seed": range(cfg.first_seed, cfg.first_seed + cfg.seeds)}), how="cross")
     rates = tuned(cfg, task, kind, list(runs["size"].unique()), named)
     runs["lr"] = runs["size"].map(rates)
@@ -194,15 +219,28 @@ def linear_outputs(cfg: Config, task: Task, seed: int) -> list[np.ndarray]:
     "What the linear denoisers of the images of a seed say of the test images, one for each ridge."
     rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]
     train, x = np.asarray(task.x[rows]), np.asarray(task.test_x)
-    wide = np.repeat(np.asarray(test_hidden(cfg, x))[..., None], x.shape[2], 2)
+    wide = np.repeat(np.asarray(test_hidden(cfg, task))[..., None], x.shape[2], 2)
     return [np.clip(denoising.linear_denoiser(train, x, wide, ridge), -1, 1) for ridge in RIDGES]
 
 
 def closed_forms(cfg: Config, task: Task, seed: int) -> dict[str, float]:
     "The errors on the test images of the best constant and of the best linear denoiser."
     rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]
-    of = lambda outputs: float(denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task.test_x)))
+    of = lambda outputs: float(denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task)))
     return {"seed": seed, "constant": of(denoising.median_denoiser(task.x[rows])), "linear": min(map(of, linear_outputs(cfg, task, seed)))}
+
+# %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #2c608783
+def listops_forms(cfg: Config, task: Task, seed: int) -> dict[str, float]:
+    "The floor of denoising, the error of the best constant, and the accuracy of the best guess from the first operator."
+    rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]
+    train, labels, test = (np.asarray(one) for one in (task.x[rows], task.y[rows], task.test_x))
+    floor = np.array([np.log(10) if i >= listops.ZERO else 0 if i == listops.END else np.log(4) for i in range(test.shape[2])])
+    often = train[..., 1:].sum(0) + 1.0                                        # (T, 15): padding is not hidden
+    constant = np.log(np.pad(often / often.sum(1, keepdims=True), ((0, 0), (1, 0)), constant_values=1))
+    hidden = np.asarray(test_hidden(cfg, task))
+    after = np.array([np.bincount(labels[train[:, 0, i] > 0], minlength=10).argmax() for i in range(test.shape[2])])
+    return {"seed": seed, "floor": (test @ floor)[hidden].mean(), "constant": -(test * constant).sum(-1)[hidden].mean(),
+            "operator": 100 * (after[test[:, 0].argmax(1)] == np.asarray(task.test_y)).mean()}
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #20faa253
 def two_loops(layer: LRU, x: Float[Array, "T D"]) -> np.ndarray:
@@ -226,7 +264,7 @@ class Peeping(NamedTuple):
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #c735f031
 def pictures(cfg: Config, task: Task, outputs: dict[str, Array], count: int = 10) -> np.ndarray:
     "(8 rows + gaps, 8 columns + gaps) from -1 to 1: a row of images each for what is there, for what is visible, and for `outputs`."
-    hidden, x = np.asarray(test_hidden(cfg, task.test_x))[:count, :, None], np.asarray(task.test_x)[:count]
+    hidden, x = np.asarray(test_hidden(cfg, task))[:count, :, None], np.asarray(task.test_x)[:count]
     rows = [x, np.where(hidden, -0.4, x)] + [np.where(hidden, np.asarray(given)[:count], x) for given in outputs.values()]
     framed = [np.pad(denoising.images(row, (8, 8)), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan) for row in rows]
     return np.concatenate([np.concatenate(list(row), 1) for row in framed])
@@ -246,5 +284,5 @@ def draw_linear(share: float = 0.5, images: int = 400):
     "Figure of test digits, what is visible of them, and what the linear denoiser puts in its place."
     cfg = Config(**(LAPTOP | dict(share=share, labels=images)))
     task, outputs = digits_task(cfg), linear_outputs(cfg, digits_task(cfg), 0)[2]
-    found = denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task.test_x))
+    found = denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task))
     return draw_pictures(cfg, task, {"linear": outputs}, f"{share:.0%} hidden, {images} images: error {float(found):.2f}", scale="toy")
