@@ -17,19 +17,19 @@ import optax
 from jax import random
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from ..models.encoder import BidirectionalAttention, Encoder
+from ..models.encoder import BidirectionalAttention, Encoder, size_of_places
 from ..models.lru import LRU
 from ..tasks import denoising, digits, listops
 from ..training import TUNING_SEED, Problem, State, accuracy, best_rates, cross_entropy, grid, weights
 
 # %% auto #0
-__all__ = ['SMALL', 'LAPTOP', 'DESKTOP', 'QUICK', 'RIDGES', 'Config', 'Task', 'digits_task', 'listops_task', 'real', 'fresh',
-           'test_hidden', 'error', 'size_of_places', 'pretraining', 'carried', 'finetuning', 'for_listops', 'arms',
-           'until', 'tuned', 'sources', 'learn', 'at', 'less', 'linear_outputs', 'closed_forms', 'listops_forms',
-           'two_loops', 'Peeping', 'pictures', 'draw_pictures', 'draw_linear']
+__all__ = ['SMALL', 'LAPTOP', 'DESKTOP', 'QUICK', 'RIDGES', 'Config', 'Task', 'digits_task', 'listops_task', 'fresh',
+           'test_hidden', 'error', 'pretraining', 'carried', 'finetuning', 'arms', 'tuned', 'sources', 'learn', 'at',
+           'less', 'linear_outputs', 'closed_forms', 'listops_forms', 'pictures', 'draw_pictures', 'draw_linear']
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #776d768e
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
 
 @dataclass(frozen=True)
 class Config:
@@ -43,6 +43,7 @@ class Config:
     list_labels: int = 20_000; list_denoise: int = 20_000; list_steps: int = 10_000                 # the same of ListOps; no labels: not run
     longest: int = 47; nested: int = 3; arguments: int = 5; pool: int = 1000                        # expressions: tokens, levels, arguments; those to test, and to hold out
 
+
 SMALL = dict(width=32, depth=2, state_size=32, labels=400, patch=2, rates=(1e-3, 3e-3, 1e-2), longest=15)
 LAPTOP = dict(SMALL, seeds=4, denoise=1500, steps=400, every=100, list_labels=2000, list_denoise=1000, list_steps=500)
 DESKTOP = dict(SMALL, seeds=4, sizes=(0.02,), denoise=3000, steps=400, every=100, list_labels=2000, list_denoise=2000, list_steps=500)
@@ -50,15 +51,19 @@ QUICK = dict(LAPTOP, seeds=2, kinds=("Transformer",), sizes=(0.02,), depth=1, la
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #8e9de1ee
 class Task(NamedTuple):
-    "Inputs as tokens, to learn from and to test with; `symbols`: they are one-hot, and the first symbol is padding."
+    "Inputs as tokens, to learn from and to test with; `symbols`: they are one-hot, and the first symbol is padding; `real`: what is more than that."
     x: Float[Array, "n T d"]; y: Int[Array, " n"]
     test_x: Float[Array, "m T d"]; test_y: Int[Array, " m"]
     symbols: bool = False
+    def real(self, x: Float[Array, "m T d"]) -> Bool[Array, "m T"]: return x[..., 0] == 0 if self.symbols else jnp.ones(x.shape[:2], bool)
+
 
 def digits_task(cfg: Config) -> Task:
     "Images as tokens of `patch` × `patch` pixels from -1 to 1."
-    data = digits.load(); cut = lambda images: denoising.patches(digits.sequences(images).reshape(-1, 8, 8), cfg.patch)
+    data = digits.load()
+    cut = lambda images: denoising.patches(digits.sequences(images).reshape(-1, 8, 8), cfg.patch)
     return Task(cut(data.train_x), data.train_y, cut(data.test_x), data.test_y)
+
 
 def listops_task(cfg: Config) -> Task:
     "Expressions of 6 to `longest` tokens as one-hot symbols: those to denoise and with labels, and twice `pool` more."
@@ -67,52 +72,53 @@ def listops_task(cfg: Config) -> Task:
     x, y = jax.nn.one_hot(data.tokens[:, :cfg.longest], len(listops.TOKENS)), jnp.asarray(data.labels)
     return Task(x[:-cfg.pool], y[:-cfg.pool], x[-cfg.pool:], y[-cfg.pool:], symbols=True)
 
-def real(task: Task, x: Float[Array, "m T d"]) -> Bool[Array, "m T"]:
-    "Which tokens are more than padding."
-    return x[..., 0] == 0 if task.symbols else jnp.ones(x.shape[:2], bool)
-
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #e9a20959
 def fresh(cfg: Config, task: Task, kind: str) -> Callable:
     "`make` of a run from scratch: the model, and the order in which the inputs count as there."
-    tokens, inputs = task.x.shape[1:]; attention = partial(BidirectionalAttention, cfg.width, cfg.heads)
+    tokens, inputs = task.x.shape[1:]
+    attention = partial(BidirectionalAttention, cfg.width, cfg.heads)
     recurrence = partial(LRU, cfg.width, cfg.state_size, r_min=cfg.ring[0], r_max=cfg.ring[1], bidirectional=True)
 
     def make(hyper: dict, *, key: Key[Array, ""]) -> tuple[Encoder, Int[Array, " n"]]:
         mixer, places = (attention, tokens) if kind == "Transformer" else (recurrence, 0)
         model = Encoder(inputs, 10, cfg.width, cfg.depth, mixer, places=places, place_size=hyper["size"], key=key)
         return model, random.permutation(random.key(hyper["seed"]), len(task.y))
+
     return make
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #96d9bbbf
 def test_hidden(cfg: Config, task: Task) -> Bool[Array, "m T"]:
     "Which tokens are hidden where denoising is measured: the same in all runs."
-    return denoising.hide(real(task, task.test_x), cfg.share, key=random.key(1))
+    return denoising.hide(task.real(task.test_x), cfg.share, key=random.key(1))
+
 
 def error(task: Task, model: Encoder, x: Float[Array, "B T d"], hidden: Bool[Array, "B T"]) -> Float[Array, ""]:
     "L: of what the model puts at hidden tokens."
     measure = denoising.masked_cross_entropy if task.symbols else denoising.masked_l1
     return measure(jax.vmap(model.denoise)(x, hidden), x, hidden)
 
-def size_of_places(model: Encoder) -> Array:
-    "Root mean square of the places; zero where there are none."
-    return jnp.zeros(()) if model.place is None else jnp.sqrt((model.place**2).mean())
 
 def pretraining(cfg: Config, task: Task, kind: str) -> Problem:
     "Denoise; the error is measured on the test inputs."
     def loss(model, rows, hyper, t, *, key):
-        k_batch, k_hide = random.split(key); x = task.x[rows[random.randint(k_batch, (cfg.batch,), 0, cfg.labels)]]
-        value = error(task, model, x, denoising.hide(real(task, x), cfg.share, key=k_hide))
+        k_batch, k_hide = random.split(key)
+        x = task.x[rows[random.randint(k_batch, (cfg.batch,), 0, cfg.labels)]]
+        value = error(task, model, x, denoising.hide(task.real(x), cfg.share, key=k_hide))
         return value, (rows, {"loss": value})
+
     def evaluate(state: State, hyper: dict) -> dict:
         return {"done": state.t, "error": error(task, state.model, task.test_x, test_hidden(cfg, task)), "places": size_of_places(state.model)}
+
     return Problem(fresh(cfg, task, kind), loss, lambda hyper: optax.adamw(hyper["lr"]), evaluate)
 
+# %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #b436cba4
 def carried(model: Encoder, pretrained: Encoder, hyper: dict) -> Encoder:
     "`model` with the weights of run `source` of the stacked `pretrained`: all, none if it is -1, or if `only` the places."
     take = lambda new, old, source: jnp.where(source < 0, new, old[source])
     rest = partial(take, source=jnp.where(hyper["only"] > 0, -1, hyper["source"]))
     mixed = eqx.combine(jax.tree.map(rest, weights(model), weights(pretrained)), model)
     return mixed if model.place is None else eqx.tree_at(lambda net: net.place, mixed, take(model.place, pretrained.place, hyper["source"]))
+
 
 def finetuning(cfg: Config, task: Task, kind: str, pretrained: Encoder | None = None) -> Problem:
     "Learn the labels, from what is `carried` over; from scratch if nothing is."
@@ -121,18 +127,17 @@ def finetuning(cfg: Config, task: Task, kind: str, pretrained: Encoder | None = 
         return (model if pretrained is None else carried(model, pretrained, hyper)), rows
 
     def loss(model, rows, hyper, t, *, key):
-        row = rows[random.randint(key, (cfg.batch,), 0, cfg.labels)]; value = cross_entropy(jax.vmap(model)(task.x[row]), task.y[row])
+        row = rows[random.randint(key, (cfg.batch,), 0, cfg.labels)]
+        value = cross_entropy(jax.vmap(model)(task.x[row]), task.y[row])
         return value, (rows, {"loss": value})
+
     def evaluate(state: State, hyper: dict) -> dict:
         row, score = state.aux[-cfg.held_out:], lambda x, y: accuracy(jax.vmap(state.model)(x), y)
         return {"done": state.t, "accuracy": 100 * score(task.test_x, task.test_y), "held_out": score(task.x[row], task.y[row]), "places": size_of_places(state.model)}
+
     return Problem(make, loss, lambda hyper: optax.adamw(hyper["lr"]), evaluate)
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #19f1bce3
-def for_listops(cfg: Config) -> Config:
-    "The configuration of the runs with ListOps: its own numbers, small places, both models from scratch for longer."
-    return replace(cfg, labels=cfg.list_labels, denoise=cfg.list_denoise, steps=cfg.list_steps, sizes=cfg.sizes[:1], longer=cfg.kinds, controls=False)
-
 def arms(cfg: Config, kind: str):
     "DataFrame, an arm a row: `size` of the places, `start`, how many steps of denoising and of training."
     import pandas as pd
@@ -143,21 +148,21 @@ def arms(cfg: Config, kind: str):
         rows += [dict(size=sizes[0], start="places"), dict(size=sizes[0], start="rate 0", denoise=cfg.every)]
     return pd.DataFrame([dict(denoise=cfg.denoise, steps=cfg.steps) | row for row in rows])
 
-def until(column: str) -> Callable:
-    "The goal of a run whose number of steps is its own."
-    return lambda metrics, hyper: metrics["done"] >= hyper[column]
 
 def tuned(cfg: Config, task: Task, kind: str, sizes: list[float], train: Callable) -> dict[float, float]:
     "For each size of places the rate at which training from scratch is best on what the tuning seed holds out."
     if len(cfg.rates) == 1: return dict.fromkeys(sizes, cfg.rates[0])
-    runs = grid(seed=[TUNING_SEED], size=sizes, lr=cfg.rates); tried = train("tune", finetuning(cfg, task, kind), runs, steps=cfg.steps)
+    runs = grid(seed=[TUNING_SEED], size=sizes, lr=cfg.rates)
+    tried = train("tune", finetuning(cfg, task, kind), runs, steps=cfg.steps)
     return best_rates(tried.table, "size", "held_out", largest=True).lr.to_dict()
+
 
 def sources(runs, denoised) -> np.ndarray:
     "For each of `runs` the row of `denoised` that it goes on from; -1 from scratch."
     start = lambda table: table.start.replace("places", "denoised")
     row = {key: i for i, key in enumerate(zip(start(denoised), denoised["size"], denoised.seed))}
     return np.array([row.get(key, -1) for key in zip(start(runs), runs["size"], runs.seed)])
+
 
 def learn(cfg: Config, task: Task, kind: str, train: Callable):
     "(rates, denoisers, classifiers) of a model; `train` is called as `study.train`."
@@ -166,18 +171,21 @@ def learn(cfg: Config, task: Task, kind: str, train: Callable):
     named = lambda phase, *given, **options: train(f"{name}_{phase}", *given, every=cfg.every, part=1, **options)
     runs = arms(cfg, kind).merge(pd.DataFrame({"seed": range(cfg.first_seed, cfg.first_seed + cfg.seeds)}), how="cross")
     rates = tuned(cfg, task, kind, list(runs["size"].unique()), named)
-    runs["lr"] = runs["size"].map(rates); first = runs[runs.start.isin(("denoised", "rate 0"))].reset_index(drop=True)
+    runs["lr"] = runs["size"].map(rates)
+    first = runs[runs.start.isin(("denoised", "rate 0"))].reset_index(drop=True)
     first["lr"] = first.lr.where(first.start == "denoised", 0.0)
-    denoisers = named("denoise", pretraining(cfg, task, kind), first, steps=cfg.denoise, stop=until("denoise"))
+    denoisers = named("denoise", pretraining(cfg, task, kind), first, steps=cfg.denoise, stop=lambda metrics, hyper: metrics["done"] >= hyper["denoise"])
     runs = runs.assign(source=sources(runs, first), only=(runs.start == "places").astype(float))
     problem = finetuning(cfg, task, kind, denoisers.state.model)
-    return rates, denoisers, named("classify", problem, runs, steps=int(runs.steps.max()), stop=until("steps"))
+    return rates, denoisers, named("classify", problem, runs, steps=int(runs.steps.max()), stop=lambda metrics, hyper: metrics["done"] >= hyper["steps"])
+
 
 def at(table, step: int, value: str, **where):
     "Series by seed: `value` at a step of the rows whose columns are as given; None if there are none."
     table = table[table.step == step]
     for column, wanted in where.items(): table = table[table[column] == wanted]
     return table.set_index("seed")[value] if len(table) else None
+
 
 def less(one, other):
     "one - other, None if either is."
@@ -186,11 +194,14 @@ def less(one, other):
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #2948ba10
 RIDGES = (1e-3, 1e-2, 0.03, 0.1, 0.3)
 
+
 def linear_outputs(cfg: Config, task: Task, seed: int) -> list[np.ndarray]:
     "What the linear denoisers of the images of a seed say of the test images, one for each ridge."
-    rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]; train, x = np.asarray(task.x[rows]), np.asarray(task.test_x)
+    rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]
+    train, x = np.asarray(task.x[rows]), np.asarray(task.test_x)
     wide = np.repeat(np.asarray(test_hidden(cfg, task))[..., None], x.shape[2], 2)
     return [np.clip(denoising.linear_denoiser(train, x, wide, ridge), -1, 1) for ridge in RIDGES]
+
 
 def closed_forms(cfg: Config, task: Task, seed: int) -> dict[str, float]:
     "The errors on the test images of the best constant and of the best linear denoiser."
@@ -198,32 +209,18 @@ def closed_forms(cfg: Config, task: Task, seed: int) -> dict[str, float]:
     of = lambda outputs: float(denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task)))
     return {"seed": seed, "constant": of(denoising.median_denoiser(task.x[rows])), "linear": min(map(of, linear_outputs(cfg, task, seed)))}
 
+
 def listops_forms(cfg: Config, task: Task, seed: int) -> dict[str, float]:
     "The floor of denoising, the error of the best constant, and the accuracy of the best guess from the first operator."
     rows = random.permutation(random.key(seed), len(task.y))[:cfg.labels]
     train, labels, test = (np.asarray(one) for one in (task.x[rows], task.y[rows], task.test_x))
     floor = np.array([np.log(10) if i >= listops.ZERO else 0 if i == listops.END else np.log(4) for i in range(test.shape[2])])
     often = train[..., 1:].sum(0) + 1.0                                        # (T, 15): padding is not hidden
-    constant = np.log(np.pad(often / often.sum(1, keepdims=True), ((0, 0), (1, 0)), constant_values=1)); hidden = np.asarray(test_hidden(cfg, task))
+    constant = np.log(np.pad(often / often.sum(1, keepdims=True), ((0, 0), (1, 0)), constant_values=1))
+    hidden = np.asarray(test_hidden(cfg, task))
     after = np.array([np.bincount(labels[train[:, 0, i] > 0], minlength=10).argmax() for i in range(test.shape[2])])
     return {"seed": seed, "floor": (test @ floor)[hidden].mean(), "constant": -(test * constant).sum(-1)[hidden].mean(),
             "operator": 100 * (after[test[:, 0].argmax(1)] == np.asarray(task.test_y)).mean()}
-
-# %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #20faa253
-def two_loops(layer: LRU, x: Float[Array, "T D"]) -> np.ndarray:
-    "y: token after token, once from each end."
-    x, D, lam, gamma = (np.asarray(one) for one in (x, layer.D, layer.eigenvalues(), jnp.exp(layer.gamma_log)))
-    B, C = (np.asarray(re) + 1j * np.asarray(im) for re, im in ((layer.B_re, layer.B_im), (layer.C_re, layer.C_im))); y = D * x
-    for half, times in zip(np.split(C, 2, 1), (range(len(x)), reversed(range(len(x))))):
-        h = np.zeros(len(lam), complex)
-        for t in times:
-            h = lam * h + gamma * (B @ x[t]); y[t] += (half @ h).real
-    return y
-
-class Peeping(NamedTuple):
-    "A denoiser that sees what is hidden."
-    net: Encoder
-    def denoise(self, x, hidden): return self.net.denoise(x, jnp.zeros_like(hidden))
 
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #c735f031
 def pictures(cfg: Config, task: Task, outputs: dict[str, Array], count: int = 10) -> np.ndarray:
@@ -233,9 +230,11 @@ def pictures(cfg: Config, task: Task, outputs: dict[str, Array], count: int = 10
     framed = [np.pad(denoising.images(row, (8, 8)), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan) for row in rows]
     return np.concatenate([np.concatenate(list(row), 1) for row in framed])
 
+
 def draw_pictures(cfg: Config, task: Task, outputs: dict[str, Array], title: str, scale: str | None = None):
     "Figure of `pictures` with the names of the rows."
-    from recurrent_lab.study import figures; names = ["image", "visible", *outputs]
+    from recurrent_lab.study import figures
+    names = ["image", "visible", *outputs]
     with figures.axes(title=title, scale=scale, size=(6, 0.4 + 0.5 * len(names))) as ax:
         ax.imshow(pictures(cfg, task, outputs), cmap="gray_r", vmin=-1, vmax=1)
         ax.set(xticks=[], yticks=[10 * i + 5 for i in range(len(names))], yticklabels=names)
@@ -244,6 +243,7 @@ def draw_pictures(cfg: Config, task: Task, outputs: dict[str, Array], title: str
 # %% ../../nbs/papers/recurrent/never_train_from_scratch.ipynb #38a5ee9a
 def draw_linear(share: float = 0.5, images: int = 400):
     "Figure of test digits, what is visible of them, and what the linear denoiser puts in its place."
-    cfg = Config(**(LAPTOP | dict(share=share, labels=images))); task, outputs = digits_task(cfg), linear_outputs(cfg, digits_task(cfg), 0)[2]
+    cfg = Config(**(LAPTOP | dict(share=share, labels=images)))
+    task, outputs = digits_task(cfg), linear_outputs(cfg, digits_task(cfg), 0)[2]
     found = denoising.masked_l1(outputs, task.test_x, test_hidden(cfg, task))
     return draw_pictures(cfg, task, {"linear": outputs}, f"{share:.0%} hidden, {images} images: error {float(found):.2f}", scale="toy")
