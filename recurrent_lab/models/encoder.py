@@ -10,13 +10,14 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import random
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from .positionwise import Linear, RMSNorm
 
 # %% auto #0
-__all__ = ['BidirectionalAttention', 'EncoderBlock', 'Encoder', 'leak', 'disorder']
+__all__ = ['BidirectionalAttention', 'EncoderBlock', 'Encoder', 'two_loops', 'leak', 'disorder', 'size_of_places', 'Peeping']
 
 # %% ../../nbs/models/encoder.ipynb #7b65ce81
 class BidirectionalAttention(eqx.Module):
@@ -97,6 +98,19 @@ class Encoder(eqx.Module):
     def __call__(self, x: Float[Array, "T inputs"]) -> Float[Array, " classes"]:
         return self.classify(self.states(x).mean(0))
 
+# %% ../../nbs/models/encoder.ipynb #2032e287
+def two_loops(layer: eqx.Module, x: Float[Array, "T D"]) -> np.ndarray:
+    "y of an `LRU` in both directions: token after token, once from each end."
+    x, D, lam, gamma = (np.asarray(one) for one in (x, layer.D, layer.eigenvalues(), jnp.exp(layer.gamma_log)))
+    B, C = (np.asarray(re) + 1j * np.asarray(im) for re, im in ((layer.B_re, layer.B_im), (layer.C_re, layer.C_im)))
+    y = D * x
+    for half, times in zip(np.split(C, 2, 1), (range(len(x)), reversed(range(len(x))))):
+        h = np.zeros(len(lam), complex)
+        for t in times:
+            h = lam * h + gamma * (B @ x[t])
+            y[t] += (half @ h).real
+    return y
+
 # %% ../../nbs/models/encoder.ipynb #e90f3295
 @eqx.filter_jit
 def leak(model: Encoder, x: Float[Array, "B T inputs"], hidden: Bool[Array, "B T"]) -> Float[Array, ""]:
@@ -112,3 +126,16 @@ def disorder(model: Encoder, x: Float[Array, "T inputs"], order: Int[Array, " T"
     "How far the states of permuted tokens are from the permuted states, relative to their size."
     z = model.states(x)
     return jnp.abs(z[order] - model.states(x[order])).max() / jnp.abs(z).max()
+
+
+def size_of_places(model: Encoder) -> Array:
+    "Root mean square of the places; zero where there are none."
+    return jnp.zeros(()) if model.place is None else jnp.sqrt((model.place**2).mean())
+
+
+class Peeping(eqx.Module):
+    "Denoises without hiding anything: a control for `leak`."
+    net: Encoder
+
+    def denoise(self, x: Float[Array, "T inputs"], hidden: Bool[Array, " T"]) -> Float[Array, "T inputs"]:
+        return self.net.denoise(x, jnp.zeros_like(hidden))
