@@ -37,7 +37,7 @@ class Config:
 
 
 LAPTOP = dict(seeds=12, steps=3000)
-QUICK = dict(seeds=5, parity_steps=1000, steps=1500)
+QUICK = dict(seeds=5, batch=64, parity_steps=1000, steps=1500)
 
 # %% ../../nbs/papers/dynamics/circuit_curriculum.ipynb #720645a1
 def fresh(cfg: Config, first: int) -> PoolingTransformer:
