@@ -94,7 +94,7 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
     """A Claim judged by `rule` from what a notebook has at hand.
 
     expect: the verdict expected, or one for each scale by name; why: why another than "holds" is expected,
-    which is dropped where it holds, as is expected. ValueError on an unknown kind or verdict,
+    which is dropped where that holds, or where nothing is expected. ValueError on an unknown kind or verdict,
     on an expectation other than "holds" without a `why`, and on what `rules.measured` refuses."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of claim {kind!r}; allowed: {', '.join(KINDS)}")
@@ -107,7 +107,7 @@ def claim(statement: str, *, where: str, rule: Rule, measured: object = None, ki
     found = rules.measured(measured)
     judgement = rule(found) if tested else Judgement("not tested", "", 0.0)
     expected = expectations.get(scale, "")
-    if judgement.verdict == "holds" == (expected or "holds"):      # then `why` is of another scale, or another claim
+    if not expected or judgement.verdict == "holds" == expected:   # then `why` is of another scale, or another claim
         why = ""
     return Claim(statement, where, kind, "" if paper is None else str(paper), found, judgement, unit,
                  headline, expected, why)
