@@ -251,6 +251,32 @@ def test_each_room_has_a_table_of_what_is_in_it(room):
     assert "\n|---|" in text and not lacks, f"{name(page)} has no line for {lacks}"
 
 
+NO_EXAMPLE = re.compile(r"^#\|\s*(default_exp|exports?|exporti|hide)\b", flags=re.M)
+
+
+def used_in_examples(path):
+    "What the code cells of a page that are neither exported nor hidden use by name."
+    nodes = [n for c in cells(path, "code") if not NO_EXAMPLE.search(source(c)) for n in ast.walk(plain(c))]
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+
+
+def to_be_shown(path):
+    "The functions and classes of a notebook's module that want an example: a NamedTuple is what one of them returns."
+    module, bases = ast.parse(exported_module(path).read_text()), lambda node: " ".join(map(ast.unparse, getattr(node, "bases", ())))
+    for node in module.body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_") or not ast.get_docstring(node): continue
+        if not re.search(r"NamedTuple|Protocol", bases(node)) and "dataclass" not in " ".join(map(ast.unparse, node.decorator_list)): yield node.name
+
+
+# every public function and class that is not a record of fields is used by name in a cell of its own page, or of one that it links to
+@pytest.mark.parametrize("path", [p for p in LIBRARY if room(p) in ("models", "tasks", "optimizers")], ids=name)
+def test_every_function_has_an_example_within_a_click(path):
+    links = re.findall(r"\]\(([^)#\s]+\.ipynb)", "\n".join(source(c) for c in cells(path, "markdown")))
+    near = {path, *(page for link in links if (page := (path.parent / link).resolve()) in NOTEBOOKS)}
+    lacks = set(to_be_shown(path)) - set().union(*map(used_in_examples, near))
+    assert not lacks, f"{name(path)} shows no use of {sorted(lacks)}"
+
+
 @pytest.mark.parametrize("path", [p for p in sorted((ROOT / "recurrent_lab").rglob("*.py")) if p.name not in ("__init__.py", "_modidx.py")], ids=name)
 def test_modules_use_what_they_import(path):
     text = path.read_text()
