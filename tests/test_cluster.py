@@ -191,6 +191,20 @@ def test_workers_may_die_at_any_moment(tmp_path, plain):
     assert began
 
 
+def test_a_worker_that_its_cluster_gave_up_is_replaced(tmp_path, plain):
+    "LocalCluster closes what has restarted no worker some seconds after one died, as on a busy machine; here at once."
+    import dask
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        client = cluster.connect.__wrapped__("local:1")
+        with client.cluster, client, cluster.reports(client) as queue:
+            first = [*client.cluster.workers.values()]
+            waiting = {"all": cluster.submitted(client, problem, RUNS, checkpoint=tmp_path / "c.npz", **OPTIONS)}
+            while not any((tmp_path / "c").glob("*.npz")): time.sleep(0.1)
+            os.kill(first[0].pid, signal.SIGKILL)
+            same(cluster.gathered(client, waiting, {"all": RUNS}, queue)["all"].table, plain)
+            assert not {*first} & {*client.cluster.workers.values()}
+
+
 def sender(*where: str, checkpoint: Path, out: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, str(HERE / "cluster_case.py"), *where, str(checkpoint), str(out)])
 

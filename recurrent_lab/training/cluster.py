@@ -222,7 +222,9 @@ def connect(where: str) -> Client:
         client = Client(jobs)
     else:
         from distributed import LocalCluster
-        client = Client(LocalCluster(n_workers=int(number), threads_per_worker=1, memory_limit=None,
-                                     dashboard_address=":0", env=share(int(number))))
+        workers = LocalCluster(n_workers=int(number), threads_per_worker=1, memory_limit=None,
+                               dashboard_address=":0", env=share(int(number)))
+        workers.adapt(minimum=int(number), maximum=int(number))  # one that ended, and is not back soon, is started again
+        client = Client(workers)
     print(f"cluster {where}: {client.scheduler.address}, {client.dashboard_link}", file=sys.stderr)
     return client
