@@ -12,6 +12,7 @@ Modules:
 - `recurrent_lab.models.griffin_config`: Configurations of Griffin, Hawk and RecurrentGemma: the published sizes, and small ones to train on a laptop.
 - `recurrent_lab.models.griffin_files`: RecurrentGemma's published weights, loaded from and saved to Orbax folders and safetensors.
 - `recurrent_lab.models.griffin_names`: The names of RecurrentGemma's parameters in flax, PyTorch and Hugging Face checkpoints, and the way between them.
+- `recurrent_lab.models.layer_state`: The state from which a recurrent layer goes on: zeros, or the one that is given, if it is a state of that layer.
 - `recurrent_lab.models.linear_attention`: Linear attention with decay, and the delta rule, computed in chunks by matrix products (Dao & Gu 2024, arXiv 2405.21060; Yang et al. 2024, arXiv 2406.06484, 2412.06464).
 - `recurrent_lab.models.linear_memory`: A diagonal linear recurrence followed by a position-wise MLP, a universal sequence model (Orvieto et al. 2023, arXiv 2307.11888).
 - `recurrent_lab.models.lru`: LRU, the linear recurrent unit, and each step of the ablation from a vanilla RNN to it (Orvieto et al. 2023, arXiv 2303.06349).

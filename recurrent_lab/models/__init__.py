@@ -12,6 +12,7 @@ from ._generate import *
 from .griffin import *
 from .griffin_config import *
 from .griffin_files import *
+from .layer_state import *
 from .linear_attention import *
 from .linear_memory import *
 from .long_conv import ConvLM, LongConv

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from .layer_state import state_before
 from .linear_attention import (
     decay_gate, delta_rule, delta_rule_step, in_pieces, log_decay, short_conv)
 from .positionwise import Linear, RMSNorm
@@ -110,7 +111,7 @@ class DeltaNet(eqx.Module):
                  reset: Bool[Array, "T"] | None = None) -> tuple[Array, DeltaNetState]:
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
-        state = self.init_state() if state is None else state
+        state = state_before(self, state)
         return in_pieces(DeltaNet.whole, self, x, state, reset)
 
     def whole(self, x: Float[Array, "T W"], state: DeltaNetState,
@@ -126,6 +127,7 @@ class DeltaNet(eqx.Module):
 
     def step(self, x_t: Float[Array, "W"], state: DeltaNetState) -> tuple[Array, DeltaNetState]:
         "One step: (width,) and the state → (width,) and the next state."
+        state = state_before(self, state)
         qkv, conv = self.conv.step(self.proj_in(x_t), state.conv)
         dtype = state.S.dtype
         y, S = jax.vmap(delta_rule_step)(*self.split(qkv, dtype), *self.gates(x_t, dtype), state.S)

@@ -32,6 +32,8 @@ import jax.numpy as jnp
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
+from .layer_state import state_before
+
 # %% auto #0
 __all__ = ['GatedRNN', 'LSTMState', 'LSTM', 'GRU']
 
@@ -67,14 +69,14 @@ class GatedRNN(eqx.Module):
             h = self.hidden(state)
             drive_t = (x_t @ W_in + self.b).astype(h.dtype)
             return self.advance(drive_t, h @ W_rec, state)[::-1]
-        start = self.init_state() if state is None else state
+        start = state_before(self, state)
         reset = jnp.zeros(len(x), bool) if reset is None else reset
         state, h = lax.scan(advance, start, (x, reset))                               # (T, N)
         return h.astype(x.dtype), state
 
     def step(self, x_t: Float[Array, "H"], state: PyTree) -> tuple[Float[Array, "N"], PyTree]:
         "One step: (inputs,) and the state → (size,) and the next state."
-        h = self.hidden(state)
+        h = self.hidden(state_before(self, state))
         drive_t = (self.W_in @ x_t + self.b).astype(h.dtype)
         h, state = self.advance(drive_t, self.W_rec @ h, state)
         return h.astype(x_t.dtype), state

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jax import random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from .layer_state import state_before
 from .linear_attention import (
     decay_gate, decayed_attention, decayed_attention_step, in_pieces, log_decay, short_conv)
 from .positionwise import Linear, RMSNorm
@@ -92,7 +93,7 @@ class Mamba2(eqx.Module):
                  reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T W"], Mamba2State]:
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
-        state = self.init_state() if state is None else state
+        state = state_before(self, state)
         return in_pieces(Mamba2.whole, self, u, state, reset)
 
     def whole(self, u: Float[Array, "T W"], state: Mamba2State,
@@ -109,6 +110,7 @@ class Mamba2(eqx.Module):
 
     def step(self, u_t: Float[Array, "W"], state: Mamba2State) -> tuple[Array, Mamba2State]:
         "One step: (width,) and the state → (width,) and the next state."
+        state = state_before(self, state)
         z, xBC = jnp.split(self.proj_in(u_t), [len(self.norm.scale)])
         xBC, conv = self.conv.step(xBC, state.conv)
         x, B, C = self.split(xBC)

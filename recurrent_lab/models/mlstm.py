@@ -32,6 +32,7 @@ import jax.numpy as jnp
 from jax import lax, random
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from .layer_state import state_before
 from .linear_attention import decayed_attention, decayed_attention_step, in_pieces
 from .positionwise import Linear, RMSNorm
 
@@ -121,7 +122,7 @@ class MLSTM(eqx.Module):
                  reset: Bool[Array, "T"] | None = None) -> tuple[Float[Array, "T W"], MLSTMState]:
         """Outputs for a whole sequence and the state after it;
         at `reset` the state from before is dropped."""
-        state = self.init_state() if state is None else state
+        state = state_before(self, state)
         return in_pieces(MLSTM.whole, self, x, state, reset)
 
     def whole(self, x: Float[Array, "T W"], state: MLSTMState,
@@ -141,6 +142,7 @@ class MLSTM(eqx.Module):
 
     def step(self, x_t: Float[Array, "W"], state: MLSTMState) -> tuple[Array, MLSTMState]:
         "One step: (width,) and the state → (width,) and the next state."
+        state = state_before(self, state)
         log_f, log_i = self.gates(x_t, state.C.dtype)
         m = lax.stop_gradient(jnp.maximum(log_f + state.m, log_i))
         q, k, v = self.split(x_t, state.C.dtype)
