@@ -48,7 +48,7 @@ def held(root: Path) -> set[tuple[str, str]]:
         for commit in {branch, results.git(root, "merge-base", branch, "HEAD")} - {""}:
             for line in results.git(root, "ls-tree", "-r", "-z", commit, "nbs").split("\0"):
                 about, _, name = line.partition("\t")
-                found.add((name, about[-40:]))
+                if name: found.add((name, about[-40:]))
     return found
 
 def known(file: Path, root: Path, ours: set[tuple[str, str]]) -> bool:

@@ -49,7 +49,7 @@ def between(text: str, made: str) -> str:
 
 def sidebar(known: dict) -> str:
     """The section of the studies in the sidebar, as YAML."""
-    lines = ["- section: Papers", "  contents:"]
+    lines = ["- section: Papers", "  contents:" if known else "  contents: []"]
     for family, words in FAMILIES.items():
         pages = [f"        - {d.page}.ipynb" for d in known.values() if d.family == family]
         lines += [f"    - section: {words}", "      contents:", *pages] if pages else []
