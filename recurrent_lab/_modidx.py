@@ -2285,6 +2285,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                              'recurrent_lab/papers/lru.py'),
                                           'recurrent_lab.papers.lru.largest_radius': ( 'papers/recurrent/lru.html#largest_radius',
                                                                                        'recurrent_lab/papers/lru.py'),
+                                          'recurrent_lab.papers.lru.lead': ( 'papers/recurrent/lru.html#lead',
+                                                                             'recurrent_lab/papers/lru.py'),
                                           'recurrent_lab.papers.lru.make_model': ( 'papers/recurrent/lru.html#make_model',
                                                                                    'recurrent_lab/papers/lru.py'),
                                           'recurrent_lab.papers.lru.quoted_gain': ( 'papers/recurrent/lru.html#quoted_gain',
