@@ -44,9 +44,9 @@ class Config:
 
 LAPTOP = dict(d=2000, rotated_d=256, steps=4000,
               rates=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), net_bits=(3, 4, 8), net_width=32,
-              net_steps=800, net_rates=(0.003, 0.01, 0.03))
+              net_steps=800, net_rates=(0.003, 0.01, 0.03, 0.1))
 DESKTOP = dict(LAPTOP, d=12_000, rotated_d=1000, steps=10_000, net_width=128, net_steps=3000,
-               net_rates=(0.001, 0.003, 0.01, 0.03))
+               net_rates=(0.001, 0.003, 0.01, 0.03, 0.1))
 QUICK = dict(LAPTOP, seeds=5, tuning_seeds=1, methods=("QAT", "LOTION"), d=64, steps=300,
              rates=(0.01, 0.03), bases=("eigenbasis",), net_bits=(3,), net_steps=100, net_rates=(0.01,),
              net_weights=(1.0,))

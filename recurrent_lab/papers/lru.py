@@ -20,7 +20,7 @@ from ..training import Problem, State, supervised, tested
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_model', 'largest_radius', 'digits_problem', 'first_symbol',
            'recall_problem', 'recall_runs', 'state_growth', 'constant_gain', 'constant_growth', 'reached', 'gain',
-           'quoted_gain', 'bare_recall', 'draw_recall']
+           'lead', 'quoted_gain', 'bare_recall', 'draw_recall']
 
 # %% ../../nbs/papers/recurrent/lru.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -161,6 +161,14 @@ def gain(accuracies, later: str, earlier: str):
     "Series by seed: by how many points `later` is better than `earlier`; None if one was not trained."
     known = {later, earlier} <= set(accuracies)
     return accuracies[later] - accuracies[earlier] if known else None
+
+
+def lead(accuracies):
+    """Series by seed: by how many points the step to complex eigenvalues is larger than the one before it, to a dense
+    linear matrix, and the one after it, to the LRU; None if one of them was not trained."""
+    before, step, after = (gain(accuracies, later, earlier) for later, earlier in
+                           (("dense linear", "dense tanh"), ("complex diagonal", "dense linear"), ("γ (LRU)", "complex diagonal")))
+    return None if before is None or after is None else step - before.where(before > after, after)
 
 
 def quoted_gain(quoted, later: str, earlier: str) -> str:

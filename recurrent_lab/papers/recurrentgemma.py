@@ -16,10 +16,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from ..models import Griffin, GriffinConfig, cast, small_config, transformer_like
+from ..tasks import corpus
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'GEMMA', 'Config', 'state_formula', 'cache_formula', 'state_bytes', 'small_gemma',
-           'decode', 'decoding_time', 'parallel_and_stepwise', 'rounding_by_place', 'compressed_loss']
+           'decode', 'decoding_time', 'parallel_and_stepwise', 'rounding_by_place', 'compressed_loss', 'strings',
+           'looked_up', 'backoff_loss']
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ class Config:
     length: int = 8192; batch: int = 256; steps: int = 950_000; rate: float = 0.0003
     read: tuple = (2048, 8192, 131_072)                    # tokens read by the published sizes
     positions: tuple = (2048, 8192, 32_768)                # tokens before those that are timed
+    grams: int = 5                                         # bytes that are counted together; 0: none
 
 
 LAPTOP = dict(blocks="RRA", width=64, heads=2, window=32, length=128, batch=8, steps=500,
@@ -40,7 +43,7 @@ LAPTOP = dict(blocks="RRA", width=64, heads=2, window=32, length=128, batch=8, s
 DESKTOP = dict(LAPTOP, blocks="RRARRA", width=128, heads=4, window=64, length=256, steps=4000,
                rate=0.002)                                     # about a million parameters
 QUICK = dict(LAPTOP, seeds=2, blocks="RA", width=32, length=64, steps=120, read=(8192,),
-             positions=(256,))
+             positions=(256,), grams=0)
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #9a7c5e87
 GEMMA = {"2B": (18, 1, 256), "7B": (28, 16, 256)}   # L, H, d of Gemma (2403.08295, Table 1)
@@ -118,3 +121,28 @@ def rounding_by_place(model: Griffin, x: Int[Array, "n T"]) -> Float[Array, " T"
 def compressed_loss(data: UInt8[np.ndarray, " bytes"], compress: Callable) -> float:
     "What `compress` needs for the data, nats a byte."
     return math.log(256) * len(compress(data.tobytes())) / len(data)
+
+
+def strings(data: UInt8[np.ndarray, " bytes"], n: int) -> Int[np.ndarray, " bytes-n"]:
+    "Every string of n + 1 bytes as a number, its last byte last."
+    data = data.astype(np.int64)
+    return sum(data[n - i : len(data) - i] << 8 * i for i in range(n + 1))
+
+
+def looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    "The values of sorted `keys`; zero of what is not among them."
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], 0)
+
+
+def backoff_loss(text: corpus.Corpus, grams: int) -> float:
+    "Loss on the held-out files of counting strings of up to `grams` bytes, P above, nats a byte."
+    p = np.full(len(text.test) - max(grams - 1, 0), 1 / 256)
+    for n in range(grams):
+        known, count = np.unique(strings(text.train, n), return_counts=True)
+        before, first = np.unique(known >> 8, return_index=True)
+        total, kinds = np.add.reduceat(count, first), np.diff(first, append=len(known))
+        wanted = strings(text.test, n)[grams - 1 - n:]
+        c, N, T = looked_up(known, count, wanted), looked_up(before, total, wanted >> 8), looked_up(before, kinds, wanted >> 8)
+        p = np.where(N > 0, (c + T * p) / np.maximum(N + T, 1), p)
+    return float(-np.log(p).mean())
