@@ -4039,6 +4039,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                               'recurrent_lab/runner/execute.py'),
                                               'recurrent_lab.runner.execute._client': ( 'runner/execute.html#_client',
                                                                                         'recurrent_lab/runner/execute.py'),
+                                              'recurrent_lab.runner.execute._otherwise': ( 'runner/execute.html#_otherwise',
+                                                                                           'recurrent_lab/runner/execute.py'),
                                               'recurrent_lab.runner.execute._report': ( 'runner/execute.html#_report',
                                                                                         'recurrent_lab/runner/execute.py'),
                                               'recurrent_lab.runner.execute._stop': ( 'runner/execute.html#_stop',

@@ -167,6 +167,18 @@ def test_a_failing_claim_is_recorded_and_exits_1(lab, capsys):
     assert main(["list"]) == 0 and "the last run failed" in capsys.readouterr().out
 
 
+def test_a_claim_that_comes_out_otherwise_fails_the_run_at_its_end(lab, capsys):
+    "In an exact claim the code is wrong, and the run stops; of others the reader sees all. Changed by hand, a study expects nothing."
+    file = lab / "nbs/papers/random/coin.ipynb"
+    file.write_text(file.read_text().replace("expect='contradicted', why='more flips'", "expect='holds'"))
+    assert main(["run", "coin"]) == 1
+    err = capsys.readouterr().err
+    assert "coin.ipynb: run to its end" in err and "contradicted (expected: holds): It stands on its edge" in err and "Traceback" not in err
+    failed = lab / "data/runs/coin/quick.failed"
+    assert results.read(failed / "results.sqlite", "claims").verdict.tolist() == ["holds", "contradicted", "not tested"]
+    assert (failed / "coin.ipynb").exists() and main(["run", "coin", "--set", "flips=90"]) == 0
+
+
 def test_an_interrupted_run_leaves_the_earlier_results(lab):
     before = earlier(lab)
     path = os.pathsep.join([str(Path(recurrent_lab.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])

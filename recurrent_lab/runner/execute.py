@@ -145,13 +145,21 @@ def opened(file: Path):
         raise ValueError(f"{file}: Jupyter cannot read it ({type(error).__name__}: {error}); "
                          "restore it or move it away") from None
 
+def _otherwise(notebook) -> list[str]:
+    """The claims of an executed notebook that came out otherwise than expected, a line each;
+    none where the configuration was changed by hand."""
+    from recurrent_lab.study import claims
+    return [f"    {one['verdict']} (expected: {one['expected']}): {one['statement']}"
+            for one in claims.shown(notebook) if one["verdict"] not in ("not tested", one["expected"])
+            and one["expected"] and not one["run"]["overrides"]]
+
 def execute(file: Path, *, show: Progress | None = None, timeout: float | None = None, **given):
     """The notebook `file`, executed in a kernel of its own at the settings `given`
     (scale="quick", runs=..., set={...}).
 
     Returns the executed notebook (an nbformat node); the file is not changed.
     timeout: seconds for one cell. Raises CellFailed when a cell fails, takes too long,
-    or its kernel dies; KeyboardInterrupt, once the kernel is ended, on Ctrl-C;
+    or its kernel dies, and at the end if a claim came out otherwise than expected; KeyboardInterrupt, once the kernel is ended, on Ctrl-C;
     ValueError on a file that is no notebook.
     """
     file = Path(file).resolve()
@@ -160,9 +168,14 @@ def execute(file: Path, *, show: Progress | None = None, timeout: float | None =
         future = thread.submit(client.execute, env=environment(
             benchmark=file.parent.name == "benchmarks", **given))
         try:
-            return future.result()
+            done = future.result()
         except KeyboardInterrupt:
             _stop(client, future)
             raise
         except Exception as error:
             raise CellFailed(_report(file, client, error), client.nb) from None
+    if others := _otherwise(done):
+        raise CellFailed("\n".join([f"{file}: run to its end, and not all claims are as expected", *others,
+                                    "another processor rounds otherwise, and training amplifies that: "
+                                    "a claim near its margin can come out either way"]), done)
+    return done
