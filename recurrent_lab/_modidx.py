@@ -4925,6 +4925,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'recurrent_lab/training/checkpoint.py'),
                                                    'recurrent_lab.training.checkpoint._numbers': ( 'training/checkpoint.html#_numbers',
                                                                                                    'recurrent_lab/training/checkpoint.py'),
+                                                   'recurrent_lab.training.checkpoint._own': ( 'training/checkpoint.html#_own',
+                                                                                               'recurrent_lab/training/checkpoint.py'),
                                                    'recurrent_lab.training.checkpoint._replacing': ( 'training/checkpoint.html#_replacing',
                                                                                                      'recurrent_lab/training/checkpoint.py'),
                                                    'recurrent_lab.training.checkpoint._sync_folder': ( 'training/checkpoint.html#_sync_folder',

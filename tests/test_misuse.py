@@ -386,6 +386,27 @@ def test_killed_writers_full_disks_and_second_writers_tear_nothing(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+SIX = """\
+import os, sys
+import numpy as np
+from recurrent_lab.training.checkpoint import save
+
+def child():
+    if pid := os.fork(): return pid
+    try:
+        for n in range(150): save(sys.argv[1], {"w": np.full(50, n)}, n=n)
+        os._exit(0)
+    except BaseException as error: print(type(error).__name__, error, flush=True); os._exit(1)
+
+print([os.waitpid(pid, 0)[1] for pid in [child() for _ in range(6)]], os.listdir(os.path.dirname(sys.argv[1])))"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_no_writer_of_a_checkpoint_takes_another_s_file_for_a_killed_one_s(tmp_path):
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SIX, tmp_path / "run.npz"], capture_output=True, text=True, env=environment())
+    assert done.stdout == "[0, 0, 0, 0, 0, 0] ['run.npz']\n", done.stdout + done.stderr[-2000:]
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device", "results.sqlite")
 
 

@@ -78,16 +78,26 @@ def _numbers(leaf): return jr.key_data(leaf) if _is_key(leaf) else leaf
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     "A file under a name of its own that takes the place of `path` at the end, unless an error comes."
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    file = _own(path)
     try:
-        with open(new, "xb") as file:
-            _hold(file)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        if os.name != "posix": file.close()      # Windows renames no open file; elsewhere its lock outlives its name
+        os.replace(file.name, path)
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError): file.close()     # what a full disk did not take
+        Path(file.name).unlink(missing_ok=True)
+
+
+def _own(path: Path) -> BinaryIO:
+    "A new file beside `path`, held; another one if a second writer has taken it, not yet held, for a killed one's."
+    while True:
+        file = open(path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"), "xb")
+        with suppress(BlockingIOError):
+            _hold(file)
+            if os.path.exists(file.name): return file
+        file.close()
 
 
 def _hold(file: BinaryIO) -> None:
