@@ -4266,6 +4266,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.counts': ( 'study/claims.html#counts',
                                                                                    'recurrent_lab/study/claims.py'),
+                                            'recurrent_lab.study.claims.otherwise': ( 'study/claims.html#otherwise',
+                                                                                      'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.records': ( 'study/claims.html#records',
                                                                                     'recurrent_lab/study/claims.py'),
                                             'recurrent_lab.study.claims.show': ('study/claims.html#show', 'recurrent_lab/study/claims.py'),

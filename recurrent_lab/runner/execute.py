@@ -150,8 +150,8 @@ def _otherwise(notebook) -> list[str]:
     none where the configuration was changed by hand."""
     from recurrent_lab.study import claims
     return [f"    {one['verdict']} (expected: {one['expected']}): {one['statement']}"
-            for one in claims.shown(notebook) if one["verdict"] not in ("not tested", one["expected"])
-            and one["expected"] and not one["run"]["overrides"]]
+            for one in claims.shown(notebook)
+            if claims.otherwise(one["verdict"], one["expected"]) and not one["run"]["overrides"]]
 
 def execute(file: Path, *, show: Progress | None = None, timeout: float | None = None, **given):
     """The notebook `file`, executed in a kernel of its own at the settings `given`

@@ -17,12 +17,17 @@ from . import rules
 from .rules import Judgement, Measured, Rule
 
 # %% auto #0
-__all__ = ['KINDS', 'VERDICTS', 'MIME', 'CARD', 'TOP', 'FIGURE', 'SHOWN', 'Claim', 'claim', 'show', 'verdicts', 'show_verdicts',
-           'shown', 'records', 'board', 'counts', 'as_text']
+__all__ = ['KINDS', 'VERDICTS', 'MIME', 'CARD', 'TOP', 'FIGURE', 'SHOWN', 'otherwise', 'Claim', 'claim', 'show', 'verdicts',
+           'show_verdicts', 'shown', 'records', 'board', 'counts', 'as_text']
 
 # %% ../../nbs/study/claims.ipynb #0f0f0f01
 KINDS = ("paper", "exact", "ours")
 VERDICTS = ("holds", "contradicted", "inconclusive", "not tested")
+
+def otherwise(verdict: str, expected: str) -> bool:
+    """Whether a verdict is another than the expected one. Nothing is expected where `expected` is empty,
+    and of a claim that was not tested."""
+    return verdict != "not tested" and expected not in ("", verdict)
 
 # %% ../../nbs/study/claims.ipynb #ea1ba09a
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Claim:
     @property
     def surprise(self) -> bool:
         "Whether the verdict is not the expected one."
-        return self.verdict != "not tested" and bool(self.expected) and self.expected != self.verdict
+        return otherwise(self.verdict, self.expected)
 
     @property
     def ours(self) -> str:
