@@ -89,3 +89,10 @@ def test_init_lays_the_notebooks_out_and_takes_nothing_s_place(use, tmp_path):
     assert {p.name for p in (tmp_path / "my_lab").iterdir()} == {"nbs", "settings.ini", "_quarto.yml"}
     assert (tmp_path / "my_lab/nbs/papers/recurrent/lru.ipynb").read_bytes() == (ROOT / "nbs/papers/recurrent/lru.ipynb").read_bytes()
     assert "already: choose another folder" in use("init", "my_lab", status=2)
+
+
+def test_what_init_laid_becomes_a_website(use, tmp_path):
+    use("init", "my_lab")
+    use("import os\nos.chdir('my_lab')\nfrom recurrent_lab.site.pages import main\nmain()")
+    page = (tmp_path / "my_lab/_docs/papers/recurrent/lru.html").read_text()
+    assert "models/lru.html#lru" in page                         # names of the library lead to where they are defined

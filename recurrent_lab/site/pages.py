@@ -22,7 +22,7 @@ from .page import Page, broken, digest, directives, keep, recall, write
 from .render import ASSETS, SHELL, begun, read_all
 from .symbols import symbols
 from ..study.declaration import declarations, front_matter, say
-from ..study.settings import lab_root
+from ..study.settings import PACKAGE, lab_root
 
 # %% auto #0
 __all__ = ['every_page', 'below', 'twin', 'entries', 'website', 'main']
@@ -31,7 +31,7 @@ __all__ = ['every_page', 'below', 'twin', 'entries', 'website', 'main']
 def every_page(root: Path, refuse: Callable = say) -> list[Page]:
     """Every page of the lab `root`, read, in order.
     refuse: takes the ValueError of a page whose notebook cannot be read."""
-    known, kept = symbols(root / "recurrent_lab"), root / ".cache" / "site"
+    known, kept = symbols(PACKAGE), root / ".cache" / "site"
     maker = digest(known, [file.read_bytes() for file in sorted(
         (*ASSETS.parent.glob("*.py"), SHELL / "quarto.lua"))])
     texts = {name: _text(root / "nbs" / f"{name}.ipynb") for _, _, name in contents(root)}
@@ -173,7 +173,7 @@ def _files(root: Path, made: list[Page], refuse: Callable) -> Iterator[tuple[str
     for page in (page for page in made if not page.broken):
         yield f"{page.name}.ipynb", (root / "nbs" / f"{page.name}.ipynb").read_bytes()
         yield f"{page.name}.html.md", page.markdown
-        if page.module: yield page.module, (root / "recurrent_lab" / page.module).read_bytes()
+        if page.module: yield page.module, (PACKAGE / page.module).read_bytes()
     index = [entry for page in made for entry in page.entries]
     yield "search.js", f"window.SEARCH={json.dumps(index, ensure_ascii=False, separators=(',', ':'))}"
     yield "board.js", board.as_script(claims)
