@@ -1588,6 +1588,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                            'recurrent_lab/papers/deconstructing_optimizers.py'),
                                                                 'recurrent_lab.papers.deconstructing_optimizers.last_losses': ( 'papers/optimizers/deconstructing_optimizers.html#last_losses',
                                                                                                                                 'recurrent_lab/papers/deconstructing_optimizers.py'),
+                                                                'recurrent_lab.papers.deconstructing_optimizers.lowest': ( 'papers/optimizers/deconstructing_optimizers.html#lowest',
+                                                                                                                           'recurrent_lab/papers/deconstructing_optimizers.py'),
                                                                 'recurrent_lab.papers.deconstructing_optimizers.make_model': ( 'papers/optimizers/deconstructing_optimizers.html#make_model',
                                                                                                                                'recurrent_lab/papers/deconstructing_optimizers.py'),
                                                                 'recurrent_lab.papers.deconstructing_optimizers.make_optimizer': ( 'papers/optimizers/deconstructing_optimizers.html#make_optimizer',

@@ -28,9 +28,9 @@ from ..training.losses import logits
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'MARKS', 'Config', 'Untied', 'make_model', 'symbols', 'counting_loss', 'draw_windows',
-           'directions', 'hybrid', 'make_optimizer', 'rates_of', 'seconds_of', 'trials', 'runs_of', 'drawn_labels',
-           'clipped_share', 'byte_problem', 'last_losses', 'decades', 'range_of_rates', 'difference', 'adam_step',
-           'shortened_sign', 'draw_course']
+           'directions', 'hybrid', 'make_optimizer', 'rates_of', 'seconds_of', 'trials', 'lowest', 'runs_of',
+           'drawn_labels', 'clipped_share', 'byte_problem', 'last_losses', 'decades', 'range_of_rates', 'difference',
+           'adam_step', 'shortened_sign', 'draw_course']
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Config:
     "The paper's smallest model."
-    seeds: int = 3
+    seeds: int = 3; tuning_seeds: int = 3
     depth: int = 12; width: int = 1024; heads: int = 16; vocabulary: int = 32_768
     length: int = 512; batch: int = 256; steps: int = 24_000; warmup: float = 0.1
     b1: float = 0.9; b2: float = 0.95; clip: float = 1.0
@@ -58,7 +58,7 @@ LAPTOP = dict(seeds=10, depth=2, width=32, heads=2, vocabulary=256, length=32, b
               adam=(0.00316, 0.01, 0.0316, 0.1, 0.316), signs=(0.001, 0.00316, 0.01, 0.0316, 0.1))
 DESKTOP = dict(LAPTOP, seeds=3, width=64, vocabulary=2048, length=64, batch=32, steps=400, window=40,
                optimizers=("SGD", "Adam", "Signum", "SGD, last", "SGD, last + norms", "SGD, blocks"))
-QUICK = dict(LAPTOP, seeds=3, depth=1, rhos=(0.04,), steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
+QUICK = dict(LAPTOP, seeds=3, tuning_seeds=1, depth=1, rhos=(0.04,), steps=40, sgd=(0.1, 0.316), adam=(0.01, 0.0316),
              signs=(0.00316, 0.01), optimizers=("SGD", "Adam", "Sophia"))
 
 # %% ../../nbs/papers/optimizers/deconstructing_optimizers.ipynb #79ed04cd
@@ -148,17 +148,23 @@ def seconds_of(cfg: Config, name: str) -> tuple[float, ...]:
     return cfg.rhos if name == "Sophia" else cfg.ratios if name.startswith("SGD,") else (1.0,)
 
 
-def trials(cfg: Config, seed: int) -> dict:
-    "DataFrames by optimizer: the runs of those with several `second` numbers, with one seed."
-    return {name: grid(lr=rates_of(cfg, name), second=seconds_of(cfg, name), seed=[seed])
+def trials(cfg: Config, seeds: list[int]) -> dict:
+    "DataFrames by optimizer: the runs of those with several `second` numbers, with each seed."
+    return {name: grid(lr=rates_of(cfg, name), second=seconds_of(cfg, name), seed=seeds)
             for name in cfg.optimizers if len(seconds_of(cfg, name)) > 1}
+
+
+def lowest(losses, by: str):
+    "DataFrame, a row each value of `by`: the rate and the `second` number with the lowest mean loss over the seeds."
+    mean = losses.groupby(["optimizer", "lr", "second"], as_index=False).loss.mean()
+    return mean.loc[mean.groupby(by).loss.idxmin()]
 
 
 def runs_of(cfg: Config, name: str, tried, seeds: list[int]):
     """DataFrame: the runs of the optimizer `name` with each seed, at each rate with the `second` number
     that ended lowest in the losses `tried`, and at the best rate of each other number."""
     import pandas as pd
-    best = tried.sort_values("loss").drop_duplicates("second")[["lr", "second"]]
+    best = lowest(tried, "second").sort_values("loss")[["lr", "second"]]
     second = best.second.iloc[0] if len(best) else seconds_of(cfg, name)[0]
     every_rate = grid(lr=rates_of(cfg, name), second=[second])
     return pd.concat([every_rate, best]).drop_duplicates().merge(grid(seed=seeds), how="cross")
