@@ -19,7 +19,7 @@ import recurrent_lab
 from ..study.settings import PREFIX, lab_root, settings
 
 # %% auto #0
-__all__ = ['COLOUR', 'CellFailed', 'cores', 'compiler', 'environment', 'Progress', 'opened', 'execute']
+__all__ = ['KEPT', 'COLOUR', 'CellFailed', 'cores', 'compiler', 'environment', 'Progress', 'opened', 'execute']
 
 # %% ../../nbs/runner/execute.ipynb #90d57274
 class CellFailed(Exception):
@@ -43,10 +43,13 @@ def compiler(scale: str) -> dict[str, str]:
     return {"XLA_FLAGS": " ".join(flags), "JAX_COMPILATION_CACHE_DIR": str(lab_root() / ".cache" / "jax"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
+# glibc keeps what a program gives back, and the next one need not have it handed out and zeroed anew
+KEPT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}
+
 def environment(*, benchmark: bool = False, **given) -> dict[str, str]:
     """The environment of a kernel: ours, this package first, and the settings `given`,
-    by name (`set` for overrides); that of a `benchmark` leaves JAX as a user has it."""
-    told = {} if benchmark else compiler(given.get("scale") or settings().scale)
+    by name (`set` for overrides); that of a `benchmark` leaves JAX and memory as a user has them."""
+    told = {} if benchmark else compiler(given.get("scale") or settings().scale) | KEPT
     ours = told | {k: v for k, v in os.environ.items() if k != PREFIX + "FOLDER"}
     path = [str(Path(recurrent_lab.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     ours["PYTHONPATH"] = os.pathsep.join(filter(None, path))
