@@ -298,8 +298,18 @@ def test_a_crafted_checkpoint_of_a_population_is_refused_by_name(tmp_path):
 
 # ---- killed, full, two at once: in a process that imports once and forks its writers
 
-WRITERS = """\
-import os, random, resource, signal, sys, time
+CHILD = """\
+import os, sys
+
+def child(work):
+    pid = os.fork()
+    if pid: return pid
+    try: work(); os._exit(0)
+    except BaseException as error: print(type(error).__name__, error, flush=True); os._exit(1)
+
+"""
+WRITERS = CHILD + """\
+import random, resource, signal, time
 from pathlib import Path
 import numpy as np, pandas as pd
 from recurrent_lab.study import results
@@ -319,12 +329,6 @@ def whole():
     assert len(lines) == 500 and len(set(lines)) == 1, "a text is torn"
     assert (restore({"w": np.zeros(5000, int)}, kept)["w"] == kept.about["n"]).all(), "a checkpoint is torn"
     return int(a.n[0]), int(lines[0]), kept.about["n"]
-
-def child(work):
-    pid = os.fork()
-    if pid: return pid
-    try: work(); os._exit(0)
-    except BaseException as error: print(type(error).__name__, error, flush=True); os._exit(1)
 
 def endless(start):
     for n in range(start, 10**9): write(n)
@@ -386,19 +390,14 @@ def test_killed_writers_full_disks_and_second_writers_tear_nothing(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-SIX = """\
-import os, sys
+SIX = CHILD + """\
 import numpy as np
 from recurrent_lab.training.checkpoint import save
 
-def child():
-    if pid := os.fork(): return pid
-    try:
-        for n in range(150): save(sys.argv[1], {"w": np.full(50, n)}, n=n)
-        os._exit(0)
-    except BaseException as error: print(type(error).__name__, error, flush=True); os._exit(1)
+def saves():
+    for n in range(150): save(sys.argv[1], {"w": np.full(50, n)}, n=n)
 
-print([os.waitpid(pid, 0)[1] for pid in [child() for _ in range(6)]], os.listdir(os.path.dirname(sys.argv[1])))"""
+print([os.waitpid(pid, 0)[1] for pid in [child(saves) for _ in range(6)]], os.listdir(os.path.dirname(sys.argv[1])))"""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
