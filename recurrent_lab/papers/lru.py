@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from ..models import LRU, SequenceModel, recurrence_adamw, ring
+from ..models import LRU, S4D, SequenceModel, recurrence_adamw, ring
 from ..tasks import digits, recall
 from ..training import Problem, State, supervised, tested
 
 # %% auto #0
-__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_model', 'largest_radius', 'digits_problem', 'first_symbol',
+__all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'Config', 'make_model', 's4d', 'largest_radius', 'digits_problem', 'first_symbol',
            'recall_problem', 'recall_runs', 'state_growth', 'constant_gain', 'constant_growth', 'reached', 'gain',
            'lead', 'quoted_gain', 'bare_recall', 'draw_recall']
 
@@ -63,6 +63,11 @@ def make_model(cfg: Config, layer, inputs: int, classes: int, **options):
         return eqx.nn.make_with_state(SequenceModel)(inputs, classes, cfg.width, cfg.depth,
                                                      make_layer=make_layer, key=key, **options)
     return make
+
+
+def s4d(width: int, state_size: int, *, key: Key[Array, ""]) -> S4D:
+    "S4D with a quarter of `state_size` complex numbers for each of its lanes."
+    return S4D(width, state_size // 4, key=key)
 
 
 def largest_radius(state: State) -> Float[Array, ""]:
