@@ -2303,6 +2303,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'recurrent_lab/papers/lru.py'),
                                           'recurrent_lab.papers.lru.recall_runs': ( 'papers/recurrent/lru.html#recall_runs',
                                                                                     'recurrent_lab/papers/lru.py'),
+                                          'recurrent_lab.papers.lru.s4d': ('papers/recurrent/lru.html#s4d', 'recurrent_lab/papers/lru.py'),
                                           'recurrent_lab.papers.lru.state_growth': ( 'papers/recurrent/lru.html#state_growth',
                                                                                      'recurrent_lab/papers/lru.py')},
             'recurrent_lab.papers.margin_maximization': { 'recurrent_lab.papers.margin_maximization.Config': ( 'papers/features/margin_maximization.html#config',
