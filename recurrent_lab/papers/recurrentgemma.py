@@ -20,8 +20,8 @@ from ..tasks import corpus
 
 # %% auto #0
 __all__ = ['LAPTOP', 'DESKTOP', 'QUICK', 'GEMMA', 'Config', 'state_formula', 'cache_formula', 'state_bytes', 'small_gemma',
-           'decode', 'decoding_time', 'parallel_and_stepwise', 'rounding_by_place', 'compressed_loss', 'strings',
-           'looked_up', 'backoff_loss']
+           'decode', 'gemma_after', 'transformer_with_room', 'decoding_times', 'parallel_and_stepwise',
+           'rounding_by_place', 'compressed_loss', 'strings', 'looked_up', 'backoff_loss']
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #8512c2c2
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ LAPTOP = dict(blocks="RRA", width=64, heads=2, window=32, length=128, batch=8, s
               rate=0.004, positions=(64, 1024, 16_384, 65_536))
 DESKTOP = dict(LAPTOP, blocks="RRARRA", width=128, heads=4, window=64, length=256, steps=4000,
                rate=0.002)                                     # about a million parameters
-QUICK = dict(LAPTOP, seeds=2, blocks="RA", width=32, length=64, steps=120, read=(8192,),
+QUICK = dict(LAPTOP, seeds=2, blocks="RA", width=32, length=64, steps=60, read=(8192,),
              positions=(256,), grams=0)
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #9a7c5e87
@@ -87,16 +87,26 @@ def decode(model: Griffin, state: list, n: int) -> Int[Array, " n"]:
     return jax.lax.scan(step, (jnp.zeros((), int), state), length=n)[1]
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #00d3a2f1
-def decoding_time(cfg: Config, T: int, n: int = 16) -> dict[str, float]:
-    "By model: the time of one decoding step after T tokens, µs, the median of interleaved repeats."
+def gemma_after(cfg: Config, T: int) -> tuple[Griffin, list]:
+    "The small RecurrentGemma, and its state after T random tokens."
+    model = Griffin(small_gemma(cfg), key=jax.random.key(0))
+    tokens = jax.random.randint(jax.random.key(1), (T,), 0, 256)
+    return model, eqx.filter_jit(model.hidden)(tokens)[1]
+
+
+def transformer_with_room(cfg: Config, T: int) -> tuple[Griffin, list]:
+    "A Transformer with as many parameters, and its cache with room for T tokens."
+    config = transformer_like(small_gemma(cfg), context=T)
+    model = Griffin(config, key=jax.random.key(0))
+    return model, model.init_state()
+
+
+def decoding_times(given: dict[int, tuple[Griffin, list]], n: int = 16) -> dict[int, float]:
+    "By tokens read: the time of one decoding step, µs, the median of interleaved repeats."
     from recurrent_lab.study.timing import compare
-    small = small_gemma(cfg)
-    models = {name: Griffin(config, key=jax.random.key(0)) for name, config in
-              {"RecurrentGemma": small, "Transformer": transformer_like(small, context=T)}.items()}
-    given = {name: (model, model.init_state()) for name, model in models.items()}
-    decoders = {name: lambda given, name=name: decode(*given[name], n) for name in models}
+    decoders = {str(T): lambda given, T=T: decode(*given[T], n) for T in given}
     times = compare(decoders, given).set_index("function").median_ms
-    return (1000 / n * times).to_dict()
+    return {T: 1000 / n * times[str(T)] for T in given}
 
 # %% ../../nbs/papers/recurrent/recurrentgemma.ipynb #e0feca53
 @eqx.filter_jit
