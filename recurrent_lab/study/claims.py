@@ -11,7 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 
 from . import rules
 from .rules import Judgement, Measured, Rule
@@ -55,7 +55,8 @@ class Claim:
 
     @property
     def ours(self) -> str:
-        """What was measured, as text: mean ± standard deviation over seeds, or the range over cases."""
+        """What was measured, as text: mean ± standard deviation over seeds, their median and range if one is infinite,
+        or the range over cases."""
         values, unit = self.found.values, f" {self.unit}" if self.unit else ""
         if not values:
             return ""
@@ -63,6 +64,8 @@ class Claim:
             return f"{values[0]:.4g}{unit}"
         if self.found.over == "case":
             return f"{min(values):.4g} to {max(values):.4g}{unit} ({len(values)} cases)"
+        if not all(map(math.isfinite, values)):
+            return f"median {median(values):.4g}, {min(values):.4g} to {max(values):.4g}{unit} ({len(values)} seeds)"
         mean, spread = fmean(values), self._sd
         if 0 < spread < math.inf:
             mean = round(mean, 1 - math.floor(math.log10(spread)))     # no digits beyond the spread's
