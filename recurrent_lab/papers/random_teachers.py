@@ -36,7 +36,7 @@ class Config:
 
 
 LAPTOP = dict(seeds=20, steps=1500, rows=6, near=(0.9,))
-QUICK = dict(LAPTOP, seeds=5, steps=600, rows=1)
+QUICK = dict(LAPTOP, seeds=4, steps=600, rows=1)
 
 # %% ../../nbs/papers/dynamics/random_teachers.ipynb #a5453d40
 KINDS = ("digits", "white noise", "normal, same covariance", "teacher sees another", "digits 0 to 4")

@@ -40,7 +40,7 @@ class Config:
 
 LAPTOP = dict(seeds=6, chains=50, floor_steps=400, digit_steps=300, rates=(0.01, 0.03, 0.1), units=(0.01, 0.05, 0.5, 2.0, 5.0))
 QUICK = dict(LAPTOP, seeds=4, machines=(4,), digit_machines=(4,), rates=(0.01,), units=(0.01, 0.05, 2.0), protocol_steps=12,
-             floor_steps=300, digit_steps=120)
+             floor_steps=150, digit_steps=120)
 
 # %% ../../nbs/papers/optimizers/shared_randomness_spsa.ipynb #0fd22ea9
 def softmax_loss(params: PyTree, batch: tuple[Array, Array]) -> Array:
